@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+#
+# Finds libzmq, cppzmq and libsodium however this system ships them, and gives each one name. Used by the build and by
+# the installed package, so that both find the same things. Touches no network.
+
+# A project that takes Ironhouse in with add_subdirectory links these from its own directories.
+set(_ironhouse_targets_global "${CMAKE_FIND_PACKAGE_TARGETS_GLOBAL}")
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig QUIET)
+
+# The text says what to install; the caller decides whether that ends the configuration (find_package may be optional).
+macro(_ironhouse_missing _ironhouse_what)
+    if(CMAKE_FIND_PACKAGE_NAME STREQUAL "ironhouse")
+        set(ironhouse_FOUND FALSE)
+        set(ironhouse_NOT_FOUND_MESSAGE "${_ironhouse_what}")
+    else()
+        message(FATAL_ERROR "Ironhouse: ${_ironhouse_what}")
+    endif()
+endmacro()
+
+# libzmq: its own package files, or pkg-config where a distribution leaves those out.
+if(NOT TARGET ironhouse::libzmq)
+    find_package(ZeroMQ CONFIG QUIET)
+    if(TARGET libzmq)
+        set(_ironhouse_zmq libzmq)
+    elseif(TARGET libzmq-static)
+        set(_ironhouse_zmq libzmq-static)
+    elseif(PKG_CONFIG_FOUND)
+        pkg_check_modules(IRONHOUSE_LIBZMQ QUIET IMPORTED_TARGET GLOBAL libzmq)
+        if(TARGET PkgConfig::IRONHOUSE_LIBZMQ)
+            set(_ironhouse_zmq PkgConfig::IRONHOUSE_LIBZMQ)
+        endif()
+    endif()
+    if(_ironhouse_zmq)
+        add_library(ironhouse::libzmq INTERFACE IMPORTED GLOBAL)
+        target_link_libraries(ironhouse::libzmq INTERFACE ${_ironhouse_zmq})
+    else()
+        _ironhouse_missing("libzmq was not found (Debian: libzmq3-dev), neither as a CMake package nor by pkg-config")
+    endif()
+endif()
+
+# cppzmq: one header; its package files where there are any.
+if(NOT TARGET ironhouse::cppzmq AND TARGET ironhouse::libzmq)
+    find_package(cppzmq CONFIG QUIET)
+    if(TARGET cppzmq)
+        add_library(ironhouse::cppzmq INTERFACE IMPORTED GLOBAL)
+        target_link_libraries(ironhouse::cppzmq INTERFACE cppzmq)
+    else()
+        find_path(IRONHOUSE_CPPZMQ_INCLUDE_DIR zmq.hpp)
+        mark_as_advanced(IRONHOUSE_CPPZMQ_INCLUDE_DIR)
+        if(IRONHOUSE_CPPZMQ_INCLUDE_DIR)
+            add_library(ironhouse::cppzmq INTERFACE IMPORTED GLOBAL)
+            target_include_directories(ironhouse::cppzmq INTERFACE ${IRONHOUSE_CPPZMQ_INCLUDE_DIR})
+        else()
+            _ironhouse_missing("cppzmq was not found (Debian: cppzmq-dev): no CMake package and no zmq.hpp")
+        endif()
+    endif()
+endif()
+
+# libsodium: pkg-config, or the name vcpkg gives it.
+if(NOT TARGET ironhouse::libsodium)
+    if(PKG_CONFIG_FOUND)
+        pkg_check_modules(IRONHOUSE_LIBSODIUM QUIET IMPORTED_TARGET GLOBAL libsodium)
+    endif()
+    if(TARGET PkgConfig::IRONHOUSE_LIBSODIUM)
+        set(_ironhouse_sodium PkgConfig::IRONHOUSE_LIBSODIUM)
+    else()
+        find_package(unofficial-sodium CONFIG QUIET)
+        if(TARGET unofficial-sodium::sodium)
+            set(_ironhouse_sodium unofficial-sodium::sodium)
+        endif()
+    endif()
+    if(_ironhouse_sodium)
+        add_library(ironhouse::libsodium INTERFACE IMPORTED GLOBAL)
+        target_link_libraries(ironhouse::libsodium INTERFACE ${_ironhouse_sodium})
+    else()
+        _ironhouse_missing("libsodium was not found (Debian: libsodium-dev), neither by pkg-config nor from vcpkg")
+    endif()
+endif()
+
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL "${_ironhouse_targets_global}")
+unset(_ironhouse_targets_global)
+unset(_ironhouse_zmq)
+unset(_ironhouse_sodium)

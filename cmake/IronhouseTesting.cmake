@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+#
+# Helpers of tests/ and examples/.
+
+include_guard(GLOBAL)
+
+# Compilers that must-not-compile and header tests are run with: every one found, not only this build's.
+find_program(IRONHOUSE_GXX g++)
+find_program(IRONHOUSE_CLANGXX NAMES clang++ clang++-19 clang++-18 clang++-17 clang++-16 clang++-15 clang++-14)
+mark_as_advanced(IRONHOUSE_GXX IRONHOUSE_CLANGXX)
+set(IRONHOUSE_COMPILERS ${IRONHOUSE_GXX} ${IRONHOUSE_CLANGXX})
+list(FILTER IRONHOUSE_COMPILERS EXCLUDE REGEX NOTFOUND$)
+
+function(ironhouse_compiler_name result compiler)
+    if(compiler MATCHES "clang")
+        set(${result} clang PARENT_SCOPE)
+    else()
+        set(${result} gcc PARENT_SCOPE)
+    endif()
+endfunction()
+
+# The arguments those compilers get: our warnings, and the include folders of everything we link. Folders that a compiler
+# searches anyway are left out, since naming them again changes their order.
+set(_ironhouse_folders "$<TARGET_PROPERTY:ironhouse,INTERFACE_INCLUDE_DIRECTORIES>")
+set(_ironhouse_folders "$<FILTER:${_ironhouse_folders},EXCLUDE,^(${PROJECT_SOURCE_DIR}/include|/usr/include)/?$>")
+set(_ironhouse_folders "$<$<BOOL:${_ironhouse_folders}>:-isystem$<JOIN:${_ironhouse_folders},;-isystem>>")
+set(IRONHOUSE_COMPILE_LINE
+    -std=c++20 ${IRONHOUSE_DEV_FLAGS} -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/tests
+    ${_ironhouse_folders})
+
+# ironhouse_read_wishes(<prefix> <sources...>): <prefix>_SERIAL and <prefix>_TIMEOUT from "// ctest:" comments.
+function(ironhouse_read_wishes prefix)
+    set(serial FALSE)
+    set(timeout 60)
+    foreach(source IN LISTS ARGN)
+        file(STRINGS ${CMAKE_CURRENT_SOURCE_DIR}/${source} wishes REGEX "^// ctest: ")
+        foreach(wish IN LISTS wishes)
+            if(wish MATCHES "^// ctest: serial$")
+                set(serial TRUE)
+            elseif(wish MATCHES "^// ctest: timeout ([0-9]+)$")
+                if(CMAKE_MATCH_1 GREATER timeout)
+                    set(timeout ${CMAKE_MATCH_1})
+                endif()
+            else()
+                message(FATAL_ERROR "${source}: not understood: ${wish}")
+            endif()
+        endforeach()
+    endforeach()
+    set(${prefix}_SERIAL ${serial} PARENT_SCOPE)
+    set(${prefix}_TIMEOUT ${timeout} PARENT_SCOPE)
+endfunction()
+
+# ironhouse_test_program(<name> <label> <sources...>): a Catch2 program, each of its test cases a test of its own.
+function(ironhouse_test_program name label)
+    add_executable(${name} ${ARGN})
+    target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+    target_link_libraries(${name} PRIVATE ironhouse_dev ironhouse_catch)
+    target_compile_definitions(${name} PRIVATE IRONHOUSE_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
+    if(TARGET ${label}) # the target that builds all programs of this label
+        add_dependencies(${label} ${name})
+    endif()
+    ironhouse_read_wishes(wish ${ARGN})
+    catch_discover_tests(
+        ${name}
+        TEST_PREFIX "${name}: " ${IRONHOUSE_CATCH_ARGUMENTS}
+        PROPERTIES LABELS ${label} TIMEOUT ${wish_TIMEOUT} RUN_SERIAL ${wish_SERIAL})
+endfunction()
+
+# ironhouse_syntax_test(<name> <source>): the source passes every compiler found, with all warnings as errors.
+function(ironhouse_syntax_test name source)
+    foreach(compiler IN LISTS IRONHOUSE_COMPILERS)
+        ironhouse_compiler_name(compiler_name ${compiler})
+        add_test(NAME ${name}.${compiler_name} COMMAND ${compiler} "${IRONHOUSE_COMPILE_LINE}" -fsyntax-only ${source}
+                 COMMAND_EXPAND_LISTS)
+        set_tests_properties(${name}.${compiler_name} PROPERTIES LABELS headers TIMEOUT 120)
+    endforeach()
+endfunction()
