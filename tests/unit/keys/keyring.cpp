@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+
+/// \file
+/// A keyring holds every key it was given under one name, or is refused; and changes as a whole.
+
+#include "catch.hpp"
+#include "unit/keys/support.hpp"
+
+#include <ironhouse/keys/keyring.hpp>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace {
+
+namespace ih = ironhouse;
+using ih::certificate;
+using ih::error;
+using ih::keyring;
+using ih::public_key;
+using namespace key_tests;
+using access = ih::detail::keyring_access;
+
+static_assert(!std::is_default_constructible_v<keyring> && std::is_copy_constructible_v<keyring>);
+
+public_key fresh() { return ih::keypair::generate().public_key(); }
+
+std::optional<error> load(const scratch& folder) {
+    return refusal([&] { return keyring::from_directory(folder.path()); });
+}
+
+// Files that differ in their key alone, without the cost of making a certificate each.
+std::string file_of(const public_key& key, std::string_view metadata = "") {
+    return std::string{"metadata\n"}.append(metadata).append("curve\n    public-key = \"" + key.z85() + "\"\n");
+}
+
+} // namespace
+
+TEST_CASE("a ring finds its keys under their names, and no others", "[keys][M1.2]") {
+    const auto ann = fresh();
+    const auto bob = fresh();
+    const auto ring = keyring::of({{"ann", ann}, {"bob", bob}});
+    CHECK(ring.size() == 2);
+    REQUIRE(ring.find(ann));
+    CHECK(ring.find(ann)->name == "ann");
+    CHECK(ring.find(bob)->name == "bob");
+    CHECK_FALSE(ring.find(fresh()));
+    CHECK(ring.origin().empty());
+    const auto held = ring.now();
+    CHECK(held->find_name("ann")->key == ann);
+    CHECK(held->find_name("an") == nullptr);
+    CHECK(held->find_name("") == nullptr);
+    const std::array<unsigned char, 32> nonsense{};
+    CHECK(held->find(std::span{nonsense}) == nullptr); // what a peer presents need not be a key
+    CHECK(held->find(ann.raw()) == held->find_name("ann"));
+}
+
+TEST_CASE("nameless keys are called by their fingerprint", "[keys]") {
+    const auto ann = fresh();
+    CHECK(keyring::of({ann}).find(ann)->name == ann.fingerprint());
+    CHECK(keyring::of({ann, fresh()}).size() == 2);
+    const auto named = certificate::generate("bob", {.roles = {"audit"}});
+    const auto ring = keyring::of({named.public_part()});
+    CHECK(ring.find(named.public_key())->name == "bob");
+    CHECK((ring.find(named.public_key())->roles == std::vector<std::string>{"audit"}));
+    // An entry taken from one ring serves another.
+    CHECK_FALSE(refusal([&] { return keyring::of(keyring::of({ann}).now()->entries()); }));
+}
+
+TEST_CASE("names and keys are unique, and names are safe to show, or there is no ring", "[keys][T6.1]") {
+    const auto ann = fresh();
+    const auto bob = fresh();
+    CHECK(says(refusal([&] {
+                   return keyring::of({{"x", ann}, {"x", bob}});
+               }),
+               error::misuse, {"two keys are called \"x\""}));
+    CHECK(says(refusal([&] { return keyring::of({{"x", ann}, {"y", ann}}); }), error::misuse, {"x", "y", "same key"}));
+    CHECK(says(refusal([&] { return keyring::of({ann, bob, ann}); }), error::misuse, {"two keys", ann.fingerprint()}));
+    for (const char* const name : {"", "a#1", "a\nb", " a", "a ", "\"", "'", "caf\xc3\xa9", "100%"}) {
+        CAPTURE(name);
+        CHECK(says(refusal([&] { return keyring::of({{name, ann}}); }), error::misuse, {ann.fingerprint(), "name"}));
+    }
+    CHECK(says(refusal([&] { return keyring::of({{std::string(65, 'a'), ann}}); }), error::misuse, {"64"}));
+    CHECK(says(refusal([&] { return keyring::of({{bob.fingerprint(), ann}}); }), error::misuse, {"another key"}));
+    CHECK_FALSE(refusal([&] { return keyring::of({{ann.fingerprint(), ann}}); }));
+    CHECK(says(refusal([&] { return keyring::of({keyring::entry{.name = "a", .key = ann, .roles = {"b c"}}}); }),
+               error::misuse, {"role 1"}));
+}
+
+TEST_CASE("a directory becomes a ring of all its public certificates", "[keys][M1.2][M1.6]") {
+    const scratch folder;
+    const auto ann = certificate::generate("ann", {.roles = {"orders", "audit"}});
+    ann.save_public(folder / "first.key");
+    write(folder / "czmq.key", slurp(golden("czmq.key")), 0644);
+    write(folder / "pyzmq.key", slurp(golden("pyzmq.key")), 0644);
+    write(folder / "README", "not a key", 0666);
+    write(folder / ".hidden.key", "not a key either", 0666);
+    write(folder / "old.key.bak", "nor this");
+    const auto ring = keyring::from_directory(folder.path());
+    CHECK(ring.size() == 3);
+    CHECK(ring.origin() == folder.path());
+    CHECK(ring.find(ann.public_key())->name == "ann"); // the certificate's own name before the file's
+    CHECK((ring.find(ann.public_key())->roles == std::vector<std::string>{"orders", "audit"}));
+    CHECK(ring.now()->find_name("pyzmq") != nullptr); // nameless: the file's
+    REQUIRE(ring.now()->find_name("Ann Example") != nullptr);
+    CHECK(ring.now()->find_name("Ann Example")->not_after.has_value());
+}
+
+TEST_CASE("a directory is followed through links, as Kubernetes mounts it", "[keys][M1.4]") {
+    const scratch folder;
+    fs::create_directory(folder / "..2026");
+    certificate::generate("ann").save_public(folder / "..2026/ann.key");
+    fs::create_symlink("..2026", folder / "..data");
+    fs::create_symlink("..data/ann.key", folder / "ann.key");
+    fs::create_symlink(folder.path(), folder / "link");
+    CHECK(keyring::from_directory(folder.path()).size() == 1);
+    CHECK(keyring::from_directory(folder / "link").size() == 1);
+}
+
+TEST_CASE("one file that cannot be trusted refuses the whole directory by name", "[keys][B10]") {
+    const scratch folder;
+    const auto ann = certificate::generate("ann");
+    ann.save_public(folder / "ann.key");
+    REQUIRE_FALSE(load(folder));
+
+    SECTION("a file that was tampered with") {
+        write(folder / "zoe.key", slurp(golden("injected.key")), 0644);
+        CHECK(says(load(folder), error::rejected, {"zoe.key", "second time"}));
+    }
+    SECTION("an empty file") {
+        write(folder / "zoe.key", "", 0644);
+        CHECK(says(load(folder), error::rejected, {"zoe.key", "missing"}));
+    }
+    SECTION("a secret certificate") {
+        ann.save(folder / "ann.key_secret");
+        CHECK(says(load(folder), error::rejected, {"ann.key_secret", "secret"}));
+    }
+    SECTION("a sealed certificate") {
+        write(folder / "ann.key_sealed", "");
+        CHECK(says(load(folder), error::rejected, {"ann.key_sealed", "secret"}));
+    }
+    SECTION("a secret certificate under a public name") {
+        certificate::generate("zoe").save(folder / "zoe.key");
+        CHECK(says(load(folder), error::rejected, {"zoe.key", "secret"}));
+    }
+    SECTION("a file that every user may write") {
+        write(folder / "zoe.key", file_of(fresh()), 0646);
+        CHECK(says(load(folder), error::rejected, {"zoe.key", "0646"}));
+    }
+    SECTION("two files with one key") {
+        write(folder / "zoe.key", file_of(ann.public_key()), 0644);
+        CHECK(says(load(folder), error::rejected, {"ann", "zoe", "same key"}));
+    }
+    SECTION("two keys with one name") {
+        write(folder / "zoe.key", file_of(fresh(), "    name = ann\n"), 0644);
+        CHECK(says(load(folder), error::rejected, {"two keys are called \"ann\""}));
+    }
+    SECTION("a nameless certificate whose file name is no name") {
+        write(folder / "a#b.key", file_of(fresh()), 0644);
+        CHECK(says(load(folder), error::rejected, {"a#b.key", "gives no name"}));
+    }
+    SECTION("a file name that could forge a line in a log") {
+        write(folder / "a\nb.key", file_of(fresh()), 0644);
+        const auto refused = load(folder);
+        CHECK(says(refused, error::rejected, {"control character"}));
+        CHECK(std::string_view{refused->what()}.find('\n') == std::string_view::npos);
+    }
+    SECTION("a directory with a key's name") {
+        fs::create_directory(folder / "zoe.key");
+        CHECK(says(load(folder), error::rejected, {"zoe.key", "not a regular file"}));
+    }
+    SECTION("a FIFO, without waiting for its writer") {
+        REQUIRE(::mkfifo((folder / "zoe.key").c_str(), 0644) == 0);
+        CHECK(says(load(folder), error::rejected, {"zoe.key", "not a regular file"}));
+    }
+    SECTION("a link to nothing") {
+        fs::create_symlink("nothing", folder / "zoe.key");
+        CHECK(says(load(folder), error::rejected, {"zoe.key", "No such"}));
+    }
+    SECTION("a null key") {
+        write(folder / "zoe.key", "metadata\ncurve\n    public-key = \"" + std::string(40, '0') + "\"\n", 0644);
+        CHECK(says(load(folder), error::rejected, {"zoe.key", "null key"}));
+    }
+}
+
+TEST_CASE("directories that are missing, open to every user, or none are refused", "[keys][B10]") {
+    const scratch folder;
+    CHECK(
+        says(refusal([&] { return keyring::from_directory(folder / "none"); }), error::rejected, {"none", "No such"}));
+    write(folder / "file", "");
+    CHECK(says(refusal([&] { return keyring::from_directory(folder / "file"); }), error::rejected, {"file"}));
+    CHECK(says(refusal([&] { return keyring::from_directory(""); }), error::misuse, {"empty"}));
+    REQUIRE(::chmod(folder.path().c_str(), 01777) == 0);
+    CHECK(says(load(folder), error::rejected, {folder.path(), "1777"}));
+    REQUIRE(::chmod(folder.path().c_str(), 0775) == 0);
+    CHECK_FALSE(load(folder));
+}
+
+TEST_CASE("an empty directory lets nobody in", "[keys][B2]") {
+    const scratch folder;
+    const auto ring = keyring::from_directory(folder.path());
+    CHECK(ring.size() == 0);
+    CHECK_FALSE(ring.find(fresh()));
+}
+
+TEST_CASE("a large directory is read whole and every key is found", "[keys]") {
+    const scratch folder;
+    std::vector<public_key> keys;
+    for (unsigned at = 0; at < 3000; ++at) {
+        std::array<unsigned char, 32> raw{9};
+        for (std::size_t byte = 0; byte < 4; ++byte) raw[4 + byte] = static_cast<unsigned char>(at >> (8 * byte));
+        keys.push_back(public_key::from_bytes(std::as_bytes(std::span{raw})));
+        write(folder / (std::to_string(at) + ".key"), file_of(keys.back()), 0644);
+    }
+    const auto ring = keyring::from_directory(folder.path());
+    REQUIRE(ring.size() == keys.size());
+    for (std::size_t at = 0; at < keys.size(); ++at) {
+        const auto found = ring.find(keys[at]);
+        REQUIRE(found);
+        REQUIRE(found->name == std::to_string(at));
+    }
+}
+
+TEST_CASE("handles share a ring and see it replaced; what is held of the old one stays", "[keys]") {
+    const auto ann = fresh();
+    const auto bob = fresh();
+    const auto ring = keyring::of({{"ann", ann}});
+    const keyring copy = ring; // NOLINT(performance-unnecessary-copy-initialization): the copy is the question
+    const auto twin = keyring::of({{"ann", ann}});
+    CHECK(ring.same_as(copy));
+    CHECK_FALSE(ring.same_as(twin));
+    CHECK(copy.generation() == 1);
+
+    const auto held = copy.find(ann);
+    const auto before = copy.now();
+    const auto former = access::replace(ring, access::make({{"bob", bob}}, error::rejected, "reload"));
+    CHECK(former == before);
+    CHECK(copy.generation() == 2);
+    CHECK_FALSE(copy.find(ann));
+    CHECK(copy.find(bob));
+    CHECK(held->name == "ann");
+    CHECK(before->find(ann) == held.get());
+    CHECK(twin.find(ann));
+    // A bad set never becomes a snapshot, so there is nothing to replace with.
+    CHECK(says(refusal([&] {
+                   return access::make({{"x", ann}, {"x", bob}}, error::rejected, "reload");
+               }),
+               error::rejected, {"reload"}));
+    CHECK(copy.generation() == 2);
+}
+
+TEST_CASE("threads see the old ring or the new one, never a mixture", "[keys]") {
+    const auto ann = fresh();
+    const auto bob = fresh();
+    const auto ring = keyring::of({{"ann", ann}});
+    std::atomic<bool> done{false};
+    std::atomic<int> mixtures{0};
+    std::atomic<int> readers_ready{0};
+    std::vector<std::thread> readers;
+    for (int who = 0; who < 3; ++who) {
+        readers.emplace_back([&, mine = ring] {
+            std::uint64_t last = 0;
+            ++readers_ready;
+            while (!done) {
+                const auto now = mine.now();
+                if (now->size() != 1 || (now->find(ann) != nullptr) == (now->find(bob) != nullptr)) ++mixtures;
+                const auto generation = mine.generation();
+                if (generation < last) ++mixtures;
+                last = generation;
+            }
+        });
+    }
+    while (readers_ready < 3) std::this_thread::yield();
+    for (int round = 0; round < 500; ++round) {
+        access::replace(
+            ring, access::make({{round % 2 == 0 ? "bob" : "ann", round % 2 == 0 ? bob : ann}}, error::rejected, "r"));
+    }
+    done = true;
+    for (auto& reader : readers) reader.join();
+    CHECK(mixtures == 0);
+    CHECK(ring.generation() == 501);
+}
