@@ -1,0 +1,769 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// One libzmq socket, opened with everything it was owed, used by one thread. Not a template. Layer: detail, below socket.
+
+#include <ironhouse/core/endpoint.hpp>
+#include <ironhouse/core/error.hpp>
+#include <ironhouse/core/message.hpp>
+#include <ironhouse/core/pattern.hpp>
+#include <ironhouse/core/status.hpp>
+#include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/ipc_path.hpp>
+#include <ironhouse/detail/ownership.hpp>
+#include <ironhouse/security/policy.hpp>
+#include <ironhouse/sentry/door.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <poll.h>
+#include <zmq.h>
+
+namespace ironhouse::inline IRONHOUSE_ABI {
+
+/// What becomes of queued messages while a peer is away.
+enum class on_disconnect : std::uint8_t {
+    keep, ///< They wait for it to come back (ZMQ_IMMEDIATE 0).
+    drop, ///< They are gone, and nothing is queued until it is back (ZMQ_IMMEDIATE 1): a restart loses the whole queue.
+};
+
+/// Whether a REQ numbers its requests, so that a late answer to an earlier one is never taken for the current one.
+enum class correlation : std::uint8_t {
+    numbered, ///< An extra frame that REP echoes by itself and a hand-written ROUTER must echo (ZMQ_REQ_CORRELATE 1).
+    none,     ///< For servers that do not echo it; a late answer may be mistaken for the current one.
+};
+
+/// Choices beside limits and security; each default is the safe one.
+struct socket_options {
+    /// What becomes of queued messages while a peer is away.
+    ironhouse::on_disconnect on_disconnect = ironhouse::on_disconnect::keep;
+    /// Whether REQ numbers its requests; other patterns ignore it.
+    ironhouse::correlation correlation = ironhouse::correlation::numbered;
+    /// How long close() keeps sending what is queued, 0 to 60 s, never for ever (ZMQ_LINGER).
+    std::chrono::milliseconds linger{1'000};
+};
+
+namespace detail {
+
+/// One direction's limits as libzmq's numbers; all zero for a direction the pattern does not have.
+struct direction {
+    std::int64_t peers = 0;
+    std::int64_t queue = 0;
+    std::size_t frames = 0;
+    std::size_t frame = 0;
+    int buffer = 0;
+};
+
+struct flow_limits {
+    direction in;
+    direction out;
+};
+
+template <class OneWay> [[nodiscard]] constexpr direction to_direction(const OneWay& l) noexcept {
+    return {l.peers.count(), l.queue.count(), static_cast<std::size_t>(l.frames.count()),
+            static_cast<std::size_t>(l.frame.count()), static_cast<int>(buffer_size(l).count())};
+}
+[[nodiscard]] constexpr flow_limits to_flow(const inbound& l) noexcept { return {to_direction(l), {}}; }
+[[nodiscard]] constexpr flow_limits to_flow(const outbound& l) noexcept { return {{}, to_direction(l)}; }
+[[nodiscard]] constexpr flow_limits to_flow(const duplex& l) noexcept {
+    return {to_direction(l.in), to_direction(l.out)};
+}
+
+/// Longest topic of a subscription, in bytes: libzmq up to 4.3.4 garbles some of 246 and more (435-SUB-LONGFLAG).
+inline constexpr std::size_t longest_topic = 245;
+/// Most subscriptions of one socket: they wait in a queue of this length while a publisher is away.
+inline constexpr int most_topics = 1'000;
+
+// Bad messages a single non-blocking call consumes before it returns.
+inline constexpr unsigned bad_per_try = 16;
+
+// A wait spends this long inside libzmq, which costs no more system calls than a plain zmq_msg_recv; only a wait that is
+// longer goes on at our own poll, where the mailbox and shutdown can end it at once.
+inline constexpr std::chrono::milliseconds slice{20};
+
+using wait_clock = std::chrono::steady_clock;
+
+/// When a wait ends. Very long patience ends in a year, not in an overflow.
+[[nodiscard]] inline wait_clock::time_point deadline_after(std::chrono::milliseconds patience) noexcept {
+    constexpr std::chrono::milliseconds year{std::chrono::hours{24 * 365}};
+    return wait_clock::now() + std::min(patience, year);
+}
+
+struct socket_core {
+    // No thread has this number, not even one that was never numbered.
+    static constexpr std::uint64_t nobody = ~std::uint64_t{0};
+
+    socket_core() = default;
+    socket_core(socket_core&& other) noexcept { swap(other); }
+    socket_core& operator=(socket_core&&) = delete;
+    ~socket_core() { abandon(); }
+
+    void swap(socket_core& other) noexcept {
+        std::swap(handle, other.handle);
+        std::swap(owner, other.owner);
+        std::swap(record, other.record);
+        std::swap(limits, other.limits);
+        std::swap(type, other.type);
+        std::swap(fast_in, other.fast_in);
+        std::swap(fast_out, other.fast_out);
+        std::swap(send_slice, other.send_slice);
+        std::swap(generation, other.generation);
+        std::swap(inproc, other.inproc);
+        std::swap(gate, other.gate);
+        std::swap(enrolled, other.enrolled);
+        std::swap(shield, other.shield);
+        std::swap(traits, other.traits);
+        std::swap(connected, other.connected);
+        std::swap(topics, other.topics);
+    }
+
+    // ---- opening ---------------------------------------------------------------------------------------------------
+
+    /// Opens with every option set and read back, or throws and leaves nothing.
+    void open(std::shared_ptr<door> at, const pattern_traits& pattern, const flow_limits& asked, armour&& with,
+              const socket_options& chosen) {
+        gate = std::move(at);
+        traits = &pattern;
+        limits = asked;
+        type = pattern.type;
+        shield = std::move(with);
+        // A router's message, and a publisher's loss, take more than one call: for them no frame is short enough.
+        fast_in = type == ZMQ_ROUTER ? 0 : static_cast<unsigned>(limits.in.frame + 1);
+        fast_out = type == ZMQ_ROUTER || type == ZMQ_PUB || type == ZMQ_XPUB ? 0 : limits.out.frame + 1;
+        generation = process_generation();
+        const std::string during = std::string{"open a "} + pattern.name + " socket";
+        if (chosen.linger.count() < 0 || chosen.linger > std::chrono::minutes{1})
+            throw error{error::misuse, during,
+                        "linger is " + std::to_string(chosen.linger.count()) + " ms; allowed are 0 to 60000 ms"};
+        // libzmq draws routing ids from rand(), which nobody seeds: unseeded they are the same in every process.
+        if (type == ZMQ_ROUTER || type == ZMQ_REP) std::srand(::randombytes_random());
+        handle = ::zmq_socket(gate->zmq_context(), type);
+        if (handle == nullptr) {
+            const int code = ::zmq_errno();
+            throw error{code == EMFILE ? error::exhausted : error::unavailable, during, ::zmq_strerror(code), code};
+        }
+        try {
+            harden(chosen);
+            terms said;
+            said.pattern = pattern.name;
+            if (shield.domain) said.domain = std::string{shield.domain->text()};
+            said.clients = shield.clients;
+            said.authenticates = shield.mechanism == mechanism::curve && shield.side == side::server;
+            said.waiver = shield.waiver;
+            enrolled = gate->enrol(std::move(said), handle);
+            record = enrolled.get();
+            // Written once more right before each bind and connect; now, so that a refusal comes from the constructor.
+            arm(handle, shield, record->zap_domain);
+            disarm(handle, shield);
+        } catch (...) {
+            if (enrolled) {
+                ::zmq_socket_monitor(handle, nullptr, 0);
+                gate->leave(enrolled);
+            }
+            ::zmq_close(std::exchange(handle, nullptr));
+            throw;
+        }
+        owner = number_this_thread();
+    }
+
+    // ---- the owner's rule ------------------------------------------------------------------------------------------
+
+    // One compare and one load; no system call.
+    [[nodiscard, gnu::always_inline]] bool must_look_up() {
+        if (owner != thread_number) [[unlikely]]
+            violated();
+        return record->attention.load(std::memory_order_relaxed) != 0;
+    }
+
+    [[noreturn, gnu::cold, gnu::noinline]] void violated() const noexcept {
+        if (generation != process_generation() && handle != nullptr)
+            die("a socket was used in a forked child; only the process that opened it may");
+        if (handle == nullptr) die("a socket was used after close() or detach()");
+        die("a socket was used by a thread that does not own it; detach() hands it over");
+    }
+
+    /// Does what the sentry asked for. True when the context is closing.
+    [[gnu::cold, gnu::noinline]] bool attend() {
+        const auto asked = record->attention.load(std::memory_order_acquire);
+        if ((asked & attention::closing) != 0) {
+            record->bell.raise(); // for whoever waits on event_fd()
+            return true;
+        }
+        record->bell.lower();
+        std::vector<std::string> mail;
+        {
+            const std::lock_guard held{record->lock};
+            mail.swap(record->reconnect);
+            record->attention.fetch_and(~std::uint32_t{attention::mail});
+        }
+        for (const std::string& endpoint : mail) reconnect(endpoint);
+        return (record->attention.load(std::memory_order_relaxed) & attention::closing) != 0;
+    }
+
+    // ---- binding and connecting ------------------------------------------------------------------------------------
+
+    void bind(const char* text, transport which, bool ipv6) {
+        begin("bind", text);
+        if (which == transport::ipc) require_safe_ipc_path(text);
+        const forgets_the_secret after{*this};
+        arm_for(ipv6);
+        if (::zmq_bind(handle, text) != 0) refuse("bind", text, ::zmq_errno());
+        try {
+            if (which == transport::ipc) restrict_ipc_path(last_endpoint());
+        } catch (...) {
+            ::zmq_unbind(handle, text);
+            throw;
+        }
+        inproc = inproc || which == transport::inproc;
+    }
+
+    void connect(const char* text, transport which, bool ipv6) {
+        begin("connect", text);
+        const std::int64_t most = std::max(limits.in.peers, limits.out.peers);
+        if (static_cast<std::int64_t>(connected.size()) >= most)
+            throw error{error::exhausted, std::string{"connect "} + text,
+                        "the limits allow " + std::to_string(most) + " peers, and as many endpoints are connected"};
+        if (std::find(connected.begin(), connected.end(), text) != connected.end())
+            throw error{error::misuse, std::string{"connect "} + text, "this endpoint is connected already"};
+        connected.emplace_back(text);
+        try {
+            if (which != transport::inproc) gate->supervise(enrolled, connected.back());
+            const forgets_the_secret after{*this};
+            arm_for(ipv6);
+            if (::zmq_connect(handle, text) != 0) refuse("connect", text, ::zmq_errno());
+        } catch (...) {
+            gate->release(enrolled, connected.back());
+            connected.pop_back();
+            throw;
+        }
+        inproc = inproc || which == transport::inproc;
+    }
+
+    void disconnect(const char* text) {
+        begin("disconnect", text);
+        const auto at = std::find(connected.begin(), connected.end(), text);
+        if (at == connected.end())
+            throw error{error::misuse, std::string{"disconnect "} + text, "this endpoint is not connected"};
+        gate->release(enrolled, *at);
+        // ENOENT: libzmq had given the connection up already.
+        if (::zmq_disconnect(handle, text) != 0 && ::zmq_errno() != ENOENT) refuse("disconnect", text, ::zmq_errno());
+        connected.erase(at);
+    }
+
+    [[nodiscard]] std::string last_endpoint() {
+        (void)must_look_up();
+        char text[512] = {};
+        std::size_t size = sizeof text;
+        if (::zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, text, &size) != 0)
+            throw error{error::unavailable, "read the last endpoint", ::zmq_strerror(::zmq_errno()), ::zmq_errno()};
+        return text;
+    }
+
+    void subscribe(std::string_view topic, bool wanted) {
+        const std::string during = wanted ? "subscribe" : "unsubscribe";
+        begin(during.c_str(), "");
+        if (topic.size() > longest_topic)
+            throw error{error::misuse, during,
+                        "the topic has " + std::to_string(topic.size()) + " bytes; the limit is " +
+                            std::to_string(longest_topic)};
+        if (wanted && topics >= most_topics)
+            throw error{error::exhausted, during,
+                        "the socket has " + std::to_string(topics) + " subscriptions; the limit is " +
+                            std::to_string(most_topics)};
+        int done = 0;
+        if (type == ZMQ_SUB) {
+            done = ::zmq_setsockopt(handle, wanted ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, topic.data(), topic.size());
+        } else {
+            std::string frame(1, wanted ? '\1' : '\0');
+            frame += topic;
+            done = ::zmq_send(handle, frame.data(), frame.size(), ZMQ_DONTWAIT) < 0 ? -1 : 0;
+        }
+        if (done != 0) {
+            const int code = ::zmq_errno();
+            throw error{code == EAGAIN ? error::exhausted : error::unavailable, during, ::zmq_strerror(code), code};
+        }
+        topics += wanted ? 1 : (topics > 0 ? -1 : 0);
+    }
+
+    // ---- sending ---------------------------------------------------------------------------------------------------
+
+    [[gnu::always_inline]] send_status send(any_message& m, std::chrono::milliseconds patience) {
+        if (must_look_up()) [[unlikely]]
+            if (attend()) return send_status::closing;
+        if (m.size_ == 1 && m.slots_[0].size < fast_out) [[likely]] {
+            if (patience >= slice ? send_slice == slice : patience.count() == 0) [[likely]] {
+                if (::zmq_msg_send(&m.slots_[0].frame, handle, patience.count() == 0 ? ZMQ_DONTWAIT : 0) >= 0)
+                    [[likely]] {
+                    sent(m);
+                    return send_status::queued;
+                }
+                return send_slowly(m, ::zmq_errno(), patience, nullptr);
+            }
+        }
+        return send_slowly(m, 0, patience, nullptr);
+    }
+
+    send_status send(any_message& m, std::chrono::milliseconds patience, const std::stop_token& stop) {
+        if (must_look_up() && attend()) return send_status::closing;
+        return send_slowly(m, 0, patience, &stop);
+    }
+
+    // `failed` is the error of an attempt just made, 0 when there was none.
+    [[gnu::noinline]] send_status send_slowly(any_message& m, int failed, std::chrono::milliseconds patience,
+                                              const std::stop_token* stop) {
+        if (m.size_ == 0) { // an empty message is a message: one empty frame
+            m.make_live(0);
+            m.slots_[0].size = 0;
+            m.size_ = 1;
+        }
+        if (!fits(m)) return send_status::oversize;
+        if (type == ZMQ_ROUTER && !m.route_live_) return send_status::unroutable;
+        const bool waits = patience.count() > 0;
+        // A full router has no descriptor to wait for: its waits are libzmq's own, a slice at a time.
+        const bool in_slices = type == ZMQ_ROUTER && waits;
+        if (waits && (in_slices || stop == nullptr)) set_send_slice(std::min(patience, slice));
+        if (failed == 0) failed = attempt(m, waits && stop == nullptr);
+        if (failed == 0) return send_status::queued;
+        // The first attempt spent its slice already.
+        const auto until = deadline_after(stop == nullptr ? patience - std::min(patience, slice) : patience);
+        bool refreshed = false;
+        for (;;) {
+            switch (failed) {
+            case EAGAIN: break;
+            case EHOSTUNREACH: return send_status::unroutable;
+            case EINTR: return send_status::interrupted;
+            case ETERM: return send_status::closing;
+            case EFSM:
+                throw error{error::misuse, std::string{"send on a "} + traits->name + " socket",
+                            "it is not its turn: a reply needs a request", failed};
+            default: die("libzmq refused a send for a reason it does not document");
+            }
+            if (!waits && !refreshed) {
+                // libzmq looks for room that was made at most once a millisecond, unless it is asked.
+                refreshed = true;
+                (void)events_now();
+                failed = attempt(m, false);
+                if (failed == 0) return send_status::queued;
+                continue;
+            }
+            if (!waits || wait_clock::now() >= until) return nobody_there() ? send_status::no_peer : send_status::full;
+            if (stop != nullptr && stop->stop_requested()) return send_status::interrupted;
+            if (in_slices) {
+                if (record->attention.load(std::memory_order_relaxed) != 0 && attend()) return send_status::closing;
+            } else {
+                switch (wait(ZMQ_POLLOUT, until, stop)) {
+                case woken::ready:
+                case woken::late: break; // one more attempt, then the clock decides
+                case woken::interrupted: return send_status::interrupted;
+                case woken::closing: return send_status::closing;
+                }
+            }
+            failed = attempt(m, in_slices);
+            if (failed == 0) return send_status::queued;
+        }
+    }
+
+    // ---- receiving -------------------------------------------------------------------------------------------------
+
+    [[gnu::always_inline]] receive_status receive(any_message& m, std::chrono::milliseconds patience) {
+        if (must_look_up()) [[unlikely]]
+            if (attend()) return lost(m, receive_status::closing);
+        m.make_live(0);
+        const bool blocks = patience >= slice;
+        const int size = ::zmq_msg_recv(&m.slots_[0].frame, handle, blocks ? 0 : ZMQ_DONTWAIT);
+        // A failure, as an unsigned number, is larger than any limit.
+        if (static_cast<unsigned>(size) < fast_in && ::zmq_msg_more(&m.slots_[0].frame) == 0) [[likely]] {
+            if (m.size_ > 1) release_rest(m);
+            m.slots_[0].size = static_cast<std::size_t>(size);
+            m.size_ = 1;
+            return receive_status::received;
+        }
+        return receive_slowly(m, size, blocks ? patience - slice : patience, nullptr);
+    }
+
+    receive_status receive(any_message& m, std::chrono::milliseconds patience, const std::stop_token& stop) {
+        if (must_look_up() && attend()) return lost(m, receive_status::closing);
+        m.make_live(0);
+        return receive_slowly(m, ::zmq_msg_recv(&m.slots_[0].frame, handle, ZMQ_DONTWAIT), patience, &stop);
+    }
+
+    [[gnu::noinline]] receive_status receive_slowly(any_message& m, int size, std::chrono::milliseconds patience,
+                                                    const std::stop_token* stop) {
+        // A first attempt that blocked took a slice of the patience already; a bad message may come before that.
+        const bool waits = patience.count() > 0;
+        wait_clock::time_point until{};
+        for (unsigned bad = 0;;) {
+            if (size >= 0) {
+                switch (take(m, static_cast<std::size_t>(size))) {
+                case taken::whole: return receive_status::received;
+                case taken::closing: return lost(m, receive_status::closing);
+                case taken::broken: break;
+                }
+                // The peer's fault is no reason to end the wait, nor to make it longer.
+                if (!waits && ++bad == bad_per_try) return lost(m, receive_status::timed_out);
+            } else {
+                switch (::zmq_errno()) {
+                case EAGAIN: break;
+                case EINTR: return lost(m, receive_status::interrupted);
+                case ETERM: return lost(m, receive_status::closing);
+                case EFSM:
+                    // A REQ whose only answer broke a rule has nothing left to wait for.
+                    if (bad_reply) return lost(m, receive_status::timed_out);
+                    m.size_ = 0;
+                    throw error{error::misuse, std::string{"receive on a "} + traits->name + " socket",
+                                "it is not its turn: a request has to be sent, or answered, first", EFSM};
+                default: die("libzmq refused a receive for a reason it does not document");
+                }
+                if (!waits) return lost(m, receive_status::timed_out);
+            }
+            if (waits && until == wait_clock::time_point{}) {
+                // The clock is read only once there is something to wait for.
+                until = deadline_after(patience);
+            }
+            if (size < 0) {
+                switch (wait(ZMQ_POLLIN, until, stop)) {
+                case woken::ready: break;
+                case woken::late: return lost(m, receive_status::timed_out);
+                case woken::interrupted: return lost(m, receive_status::interrupted);
+                case woken::closing: return lost(m, receive_status::closing);
+                }
+            } else {
+                if (waits && wait_clock::now() >= until) return lost(m, receive_status::timed_out);
+                if (stop != nullptr && stop->stop_requested()) return lost(m, receive_status::interrupted);
+                if (record->attention.load(std::memory_order_relaxed) != 0 && attend())
+                    return lost(m, receive_status::closing);
+            }
+            m.make_live(0);
+            size = ::zmq_msg_recv(&m.slots_[0].frame, handle, ZMQ_DONTWAIT);
+        }
+    }
+
+    // ---- ending ----------------------------------------------------------------------------------------------------
+
+    /// By the owner: stops the monitor, closes, and leaves the sentry.
+    void close() noexcept {
+        if (owner != thread_number) violated();
+        ::zmq_socket_monitor(handle, nullptr, 0);
+        ::zmq_close(std::exchange(handle, nullptr));
+        gate->leave(enrolled);
+        owner = nobody;
+    }
+
+    /// Whoever destroys it. In a forked child the socket is the parent's, and is left alone.
+    void abandon() noexcept {
+        if (handle == nullptr) return;
+        if (generation != process_generation()) {
+            handle = nullptr;
+            return;
+        }
+        if (owner == thread_number) return close();
+        gate->close_for(enrolled, std::exchange(handle, nullptr));
+        owner = nobody;
+    }
+
+    // Hot members first: one cache line.
+    void* handle = nullptr;
+    std::uint64_t owner = nobody; // the owning thread's number
+    enrolment* record = nullptr;
+    flow_limits limits;
+    int type = 0;
+    unsigned fast_in = 0;     // a single frame shorter than this is received by one call
+    std::size_t fast_out = 0; // a single frame shorter than this is sent by one call
+    bool bad_reply = false;   // a REQ's last answer broke a rule
+    bool inproc = false;
+    std::chrono::milliseconds send_slice{-1}; // what ZMQ_SNDTIMEO holds
+    std::uint32_t generation = 0;
+    std::shared_ptr<door> gate;
+    std::shared_ptr<enrolment> enrolled;
+    armour shield;
+    const pattern_traits* traits = nullptr;
+    std::vector<std::string> connected;
+    int topics = 0;
+
+private:
+    enum class woken : std::uint8_t { ready, late, interrupted, closing };
+    enum class taken : std::uint8_t { whole, broken, closing };
+
+    void harden(const socket_options& chosen) {
+        for (const option_setting& each : common_defaults) set_and_check(handle, each.option, each.value, each.name);
+        for (const option_setting& each : traits->defaults) {
+            // libzmq has no reader for some of a pattern's own options; its answer to the write is all there is.
+            if (each.readable)
+                set_and_check(handle, each.option, each.value, each.name);
+            else
+                set_option(handle, each.option, each.value, each.name);
+        }
+        if (chosen.on_disconnect == on_disconnect::drop) set_and_check(handle, ZMQ_IMMEDIATE, 1, "ZMQ_IMMEDIATE");
+        if (type == ZMQ_REQ && chosen.correlation == correlation::none)
+            set_option(handle, ZMQ_REQ_CORRELATE, 0, "ZMQ_REQ_CORRELATE");
+        set_and_check(handle, ZMQ_LINGER, static_cast<int>(chosen.linger.count()), "ZMQ_LINGER");
+
+        // What a pattern does not use is bounded all the same; a subscriber's topics travel in its outgoing queue.
+        const std::int64_t unused = type == ZMQ_SUB || type == ZMQ_PUB ? most_topics : 2;
+        set_and_check(handle, ZMQ_RCVHWM, static_cast<int>(limits.in.queue != 0 ? limits.in.queue : unused),
+                      "ZMQ_RCVHWM");
+        set_and_check(handle, ZMQ_SNDHWM, static_cast<int>(limits.out.queue != 0 ? limits.out.queue : unused),
+                      "ZMQ_SNDHWM");
+
+        // libzmq measures the encrypted frame and the handshake with the same yardstick, and counts neither down.
+        constexpr std::int64_t handshake = 547;
+        constexpr std::int64_t curve_overhead = 33;
+        const std::int64_t largest =
+            std::max(handshake, static_cast<std::int64_t>(limits.in.frame) +
+                                    (shield.mechanism == mechanism::curve ? curve_overhead : 0));
+        set_option(handle, ZMQ_MAXMSGSIZE, &largest, sizeof largest, "ZMQ_MAXMSGSIZE");
+        std::int64_t held = 0;
+        std::size_t size = sizeof held;
+        if (::zmq_getsockopt(handle, ZMQ_MAXMSGSIZE, &held, &size) != 0 || held != largest)
+            throw error{error::unavailable, "read back ZMQ_MAXMSGSIZE", "libzmq does not hold the value written"};
+
+        const int buffer = std::max(limits.in.buffer, limits.out.buffer);
+        set_and_check(handle, ZMQ_RCVBUF, limits.in.buffer != 0 ? limits.in.buffer : buffer, "ZMQ_RCVBUF");
+        set_and_check(handle, ZMQ_SNDBUF, limits.out.buffer != 0 ? limits.out.buffer : buffer, "ZMQ_SNDBUF");
+        set_and_check(handle, ZMQ_RCVTIMEO, static_cast<int>(slice.count()), "ZMQ_RCVTIMEO");
+        set_send_slice(slice);
+    }
+
+    void set_send_slice(std::chrono::milliseconds wanted) {
+        if (send_slice == wanted) return;
+        set_and_check(handle, ZMQ_SNDTIMEO, static_cast<int>(wanted.count()), "ZMQ_SNDTIMEO");
+        send_slice = wanted;
+    }
+
+    void begin(const char* what, const char* text) {
+        if (must_look_up() && attend())
+            throw error{error::closing, std::string{what} + ' ' + text, "the context is shutting down"};
+    }
+
+    // Whatever comes of opening an endpoint, the secret does not stay in the socket's options.
+    struct forgets_the_secret {
+        const socket_core& of;
+        explicit forgets_the_secret(const socket_core& core) noexcept : of{core} {}
+        forgets_the_secret(const forgets_the_secret&) = delete;
+        forgets_the_secret& operator=(const forgets_the_secret&) = delete;
+        ~forgets_the_secret() { disarm(of.handle, of.shield); }
+    };
+
+    void arm_for(bool ipv6) {
+        set_and_check(handle, ZMQ_IPV6, ipv6 ? 1 : 0, "ZMQ_IPV6");
+        arm(handle, shield, record->zap_domain);
+    }
+
+    [[noreturn]] static void refuse(const char* what, const char* text, int code) {
+        const auto why = code == EMFILE || code == ENFILE || code == ENOMEM || code == ENOBUFS ? error::exhausted
+                         : code == ETERM                                                       ? error::closing
+                                                                                               : error::unavailable;
+        throw error{why, std::string{what} + ' ' + text, ::zmq_strerror(code), code};
+    }
+
+    // Nothing is lost that libzmq had not lost by giving up: it drops the queue of a connection it does not retry.
+    void reconnect(const std::string& endpoint) {
+        if (std::find(connected.begin(), connected.end(), endpoint) == connected.end()) return;
+        const forgets_the_secret after{*this};
+        try {
+            arm_for(endpoint.find('[') != std::string::npos);
+        } catch (const error&) {
+            die("libzmq no longer takes options it took when the socket was opened");
+        }
+        ::zmq_disconnect(handle, endpoint.c_str());
+        if (::zmq_connect(handle, endpoint.c_str()) == 0) gate->report(reason::reconnected, *record, endpoint);
+    }
+
+    [[nodiscard]] bool fits(const any_message& m) const noexcept {
+        if (m.size_ > limits.out.frames) return false;
+        for (std::size_t i = 0; i != m.size_; ++i)
+            if (m.slots_[i].size > limits.out.frame) return false;
+        return true;
+    }
+
+    // libzmq leaves valid, empty frames behind what it took; they need no closing.
+    static void sent(any_message& m) noexcept {
+        if (m.live_ == 1) m.live_ = 0;
+        m.size_ = 0;
+    }
+
+    // Sends the whole message; 0 or an error, and with an error the message is still whole.
+    [[nodiscard]] int attempt(any_message& m, bool blocks) {
+        const int flags = blocks && type != ZMQ_PUB && type != ZMQ_XPUB ? 0 : ZMQ_DONTWAIT;
+        if (type == ZMQ_ROUTER) {
+            zmq_msg_t route;
+            ::zmq_msg_init(&route);
+            ::zmq_msg_copy(&route, &m.route_);
+            if (::zmq_msg_send(&route, handle, flags | ZMQ_SNDMORE) < 0) {
+                const int code = ::zmq_errno();
+                ::zmq_msg_close(&route);
+                return code;
+            }
+        }
+        if (m.size_ == 1) {
+            if (const int code = send_frame(&m.slots_[0].frame, type == ZMQ_ROUTER ? ZMQ_DONTWAIT : flags)) return code;
+        } else {
+            if (const int code = send_copies(m, type == ZMQ_ROUTER ? ZMQ_DONTWAIT : flags)) return code;
+        }
+        sent(m);
+        m.drop_route();
+        return 0;
+    }
+
+    [[nodiscard]] int send_frame(zmq_msg_t* frame, int flags) {
+        if (::zmq_msg_send(frame, handle, flags) >= 0) return 0;
+        const int code = ::zmq_errno();
+        if (code != EAGAIN || (type != ZMQ_PUB && type != ZMQ_XPUB)) return code;
+        // libzmq looks for room that was made at most once a millisecond, unless it is asked.
+        (void)events_now();
+        if (::zmq_msg_send(frame, handle, flags) >= 0) return 0;
+        // A subscriber's queue is full. It alone loses this message, and what follows until it has room; libzmq does
+        // not say how many, only when it begins.
+        record->behind.fetch_add(1, std::memory_order_relaxed);
+        gate->collect();
+        set_option(handle, ZMQ_XPUB_NODROP, 0, "ZMQ_XPUB_NODROP");
+        const int again = ::zmq_msg_send(frame, handle, flags) >= 0 ? 0 : ::zmq_errno();
+        set_option(handle, ZMQ_XPUB_NODROP, 1, "ZMQ_XPUB_NODROP");
+        return again;
+    }
+
+    // libzmq throws away the frames it took when a later one fails; the originals stay here until all were taken.
+    [[nodiscard]] int send_copies(any_message& m, int flags) {
+        const std::size_t last = m.size_ - 1U;
+        for (std::size_t i = 0; i <= last; ++i) {
+            zmq_msg_t copy;
+            ::zmq_msg_init(&copy);
+            ::zmq_msg_copy(&copy, &m.slots_[i].frame);
+            const int code = send_frame(&copy, (i == 0 ? flags : ZMQ_DONTWAIT) | (i == last ? 0 : ZMQ_SNDMORE));
+            if (code == 0) continue;
+            ::zmq_msg_close(&copy);
+            // PUSH, DEALER and REQ now swallow frames until a last one comes: this is it.
+            if (i != 0 && i != last && (type == ZMQ_PUSH || type == ZMQ_DEALER || type == ZMQ_REQ))
+                ::zmq_send(handle, nullptr, 0, ZMQ_DONTWAIT);
+            return code;
+        }
+        for (std::size_t i = 0; i <= last; ++i) {
+            ::zmq_msg_close(&m.slots_[i].frame);
+            ::zmq_msg_init(&m.slots_[i].frame);
+        }
+        return 0;
+    }
+
+    // Bound, and nobody has completed a handshake. inproc peers are not counted.
+    [[nodiscard]] bool nobody_there() const noexcept {
+        return connected.empty() && !inproc && record->live.load(std::memory_order_relaxed) == 0;
+    }
+
+    // A frame of a message whose beginning was received: it is there already, unless a signal comes in between.
+    [[nodiscard]] int next_frame(zmq_msg_t* frame) noexcept {
+        for (;;) {
+            const int size = ::zmq_msg_recv(frame, handle, ZMQ_DONTWAIT);
+            if (size >= 0 || ::zmq_errno() != EINTR) return size;
+        }
+    }
+
+    // Takes the rest of a message whose first frame is in the first slot.
+    [[nodiscard]] taken take(any_message& m, std::size_t size) {
+        if (m.size_ > 1) release_rest(m);
+        m.size_ = 0;
+        m.drop_route();
+        bad_reply = false;
+        bool more = ::zmq_msg_more(&m.slots_[0].frame) != 0;
+        if (type == ZMQ_ROUTER) {
+            ::zmq_msg_init(&m.route_);
+            ::zmq_msg_move(&m.route_, &m.slots_[0].frame);
+            m.route_live_ = true;
+            if (size > longest_routing_id || size == 0 || !more) return refuse_message(m, 2, more);
+            const int first = next_frame(&m.slots_[0].frame);
+            if (first < 0) return taken::closing;
+            size = static_cast<std::size_t>(first);
+            more = ::zmq_msg_more(&m.slots_[0].frame) != 0;
+        }
+        for (std::size_t count = 1;; ++count) {
+            if (size > limits.in.frame) return refuse_message(m, 1, more);
+            m.slots_[count - 1].size = size;
+            if (!more) {
+                m.size_ = static_cast<std::uint8_t>(count);
+                return taken::whole;
+            }
+            if (count == limits.in.frames || count == m.capacity_) return refuse_message(m, 0, more);
+            m.make_live(count);
+            const int next = next_frame(&m.slots_[count].frame);
+            if (next < 0) return taken::closing;
+            size = static_cast<std::size_t>(next);
+            more = ::zmq_msg_more(&m.slots_[count].frame) != 0;
+        }
+    }
+
+    // Consumes what is left of a message that broke a rule, and counts it: frames, size, routing id.
+    [[nodiscard, gnu::cold, gnu::noinline]] taken refuse_message(any_message& m, std::size_t rule, bool more) {
+        m.clear();
+        zmq_msg_t rest;
+        ::zmq_msg_init(&rest);
+        while (more && next_frame(&rest) >= 0) more = ::zmq_msg_more(&rest) != 0;
+        ::zmq_msg_close(&rest);
+        record->broken[rule].fetch_add(1, std::memory_order_relaxed);
+        gate->collect();
+        // A REP can only go on by answering; the answer says nothing.
+        if (type == ZMQ_REP) ::zmq_send(handle, nullptr, 0, ZMQ_DONTWAIT);
+        bad_reply = type == ZMQ_REQ;
+        m.make_live(0);
+        return more ? taken::closing : taken::broken;
+    }
+
+    static void release_rest(any_message& m) noexcept {
+        for (std::size_t i = 1; i != m.live_; ++i) ::zmq_msg_close(&m.slots_[i].frame);
+        m.live_ = 1;
+    }
+
+    static receive_status lost(any_message& m, receive_status why) noexcept {
+        if (m.size_ > 1) release_rest(m);
+        m.size_ = 0;
+        m.drop_route();
+        return why;
+    }
+
+    // What the socket is ready for, after libzmq has looked; -1 and an error when it could not.
+    [[nodiscard]] int events_now() noexcept {
+        int events = 0;
+        std::size_t size = sizeof events;
+        return ::zmq_getsockopt(handle, ZMQ_EVENTS, &events, &size) == 0 ? events : -1;
+    }
+
+    // Waits at our own poll for the socket, the mailbox, the clock or a stop request.
+    [[gnu::noinline]] woken wait(short event, wait_clock::time_point until, const std::stop_token* stop) {
+        struct ring {
+            wake& bell;
+            void operator()() const noexcept { bell.raise(); }
+        };
+        const bool stoppable = stop != nullptr && stop->stop_possible();
+        const std::stop_callback<ring> rings{stoppable ? *stop : std::stop_token{}, ring{record->bell}};
+        int socket_fd = -1;
+        std::size_t size = sizeof socket_fd;
+        if (::zmq_getsockopt(handle, ZMQ_FD, &socket_fd, &size) != 0) return woken::closing;
+        for (;;) {
+            if (stoppable && stop->stop_requested()) return woken::interrupted;
+            if (record->attention.load(std::memory_order_relaxed) != 0 && attend()) return woken::closing;
+            // The descriptor only says "look": what for is in ZMQ_EVENTS, and must be read before every wait.
+            const int events = events_now();
+            if (events < 0) return ::zmq_errno() == EINTR ? woken::interrupted : woken::closing;
+            if ((events & event) != 0) return woken::ready;
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - wait_clock::now()).count();
+            if (left <= 0) return woken::late;
+            pollfd ends[2] = {{socket_fd, POLLIN, 0}, {record->bell.fd(), POLLIN, 0}};
+            const int woke = ::poll(ends, 2, static_cast<int>(std::min<std::int64_t>(left, 3'600'000)));
+            if (woke < 0 && errno == EINTR) return woken::interrupted;
+            // Lowered before the reasons are looked at: one that comes later raises it again.
+            if (ends[1].revents != 0) record->bell.lower();
+        }
+    }
+};
+
+} // namespace detail
+} // namespace ironhouse::inline IRONHOUSE_ABI

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// CURVE: who may come in, and whom to trust. Layer: security.
+
+#include <ironhouse/core/domain.hpp>
+#include <ironhouse/core/endpoint.hpp>
+#include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/owed.hpp>
+#include <ironhouse/fwd.hpp>
+#include <ironhouse/keys/certificate.hpp>
+#include <ironhouse/keys/keyring.hpp>
+#include <ironhouse/keys/public_key.hpp>
+#include <ironhouse/security/policy.hpp>
+
+#include <concepts>
+#include <optional>
+#include <utility>
+
+namespace ironhouse::inline IRONHOUSE_ABI {
+
+/// A server's clients: a keyring. The other choice, everybody, is named insecure::any_client and lives in insecure.hpp.
+class admitted {
+public:
+    // NOLINTNEXTLINE(google-explicit-constructor): written as `.clients = keyring::from_directory(...)`
+    admitted(keyring ring) noexcept : ring_{std::move(ring)} {}
+    template <std::same_as<insecure::any_client> Anyone>
+    // NOLINTNEXTLINE(google-explicit-constructor)
+    constexpr admitted(Anyone waiver) noexcept : waiver_{waiver.reason()} {}
+
+private:
+    template <class Owed> friend struct basic_curve_server;
+    std::optional<keyring> ring_;
+    const char* waiver_ = nullptr;
+};
+
+namespace detail {
+template <class Owed> struct leaves_out_domain : owed<ironhouse::domain> {
+    static_assert(never<Owed>, "curve_server leaves out .domain: what this service is called in events and metrics");
+};
+template <class Owed> struct leaves_out_clients : owed<admitted> {
+    static_assert(never<Owed>, "curve_server leaves out .clients: the keyring of those who may come in");
+};
+template <class Owed> struct server_leaves_out_identity : owed<certificate> {
+    static_assert(never<Owed>, "curve_server leaves out .identity: the certificate this server proves itself with");
+};
+template <class Owed> struct client_leaves_out_identity : owed<certificate> {
+    static_assert(never<Owed>, "curve_client leaves out .identity: the certificate this client proves itself with");
+};
+template <class Owed> struct leaves_out_server : owed<public_key> {
+    static_assert(never<Owed>, "curve_client leaves out .server: the public key of the server it will trust");
+};
+/// What CURVE protects: libzmq ignores it on inproc, and sends plaintext on pgm and norm.
+inline constexpr transports curve_protects{.tcp = true, .ipc = true, .inproc = false, .curve_spelling = true};
+} // namespace detail
+
+/// Lets in who holds a key of the ring, and proves itself by its own. Every field is owed.
+///
+/// \maps    ZMQ_CURVE_SERVER, ZMQ_CURVE_SECRETKEY, ZMQ_ZAP_DOMAIN, ZMQ_ZAP_ENFORCE_DOMAIN; RFC 26 and RFC 27.
+template <class Owed> struct basic_curve_server {
+    /// What this service is called in events and metrics. One domain belongs to one keyring.
+    ironhouse::domain domain = detail::leaves_out_domain<Owed>::value();
+    /// Who may come in.
+    admitted clients = detail::leaves_out_clients<Owed>::value();
+    /// Who we are.
+    certificate identity = detail::server_leaves_out_identity<Owed>::value();
+
+    /// Transports this policy protects.
+    static constexpr transports protects = detail::curve_protects;
+    /// What the socket is opened with.
+    [[nodiscard]] detail::armour armour() && {
+        detail::armour worn;
+        worn.mechanism = detail::mechanism::curve;
+        worn.side = detail::side::server;
+        worn.domain = domain;
+        worn.clients = std::move(clients.ring_);
+        worn.waiver = clients.waiver_;
+        worn.identity.emplace(std::move(identity));
+        return worn;
+    }
+};
+/// Lets in who holds a key of the ring, and proves itself by its own.
+using curve_server = basic_curve_server<void>;
+
+/// Talks to the one server that holds the named key, and proves itself by its own. Every field is owed.
+///
+/// \maps    ZMQ_CURVE_SERVERKEY, ZMQ_CURVE_PUBLICKEY, ZMQ_CURVE_SECRETKEY; RFC 26.
+template <class Owed> struct basic_curve_client {
+    /// Who we are.
+    certificate identity = detail::client_leaves_out_identity<Owed>::value();
+    /// Whom we trust.
+    public_key server = detail::leaves_out_server<Owed>::value();
+
+    /// Transports this policy protects.
+    static constexpr transports protects = detail::curve_protects;
+    /// What the socket is opened with.
+    [[nodiscard]] detail::armour armour() && {
+        detail::armour worn;
+        worn.mechanism = detail::mechanism::curve;
+        worn.side = detail::side::client;
+        worn.identity.emplace(std::move(identity));
+        worn.server.emplace(server);
+        return worn;
+    }
+};
+/// Talks to the one server that holds the named key, and proves itself by its own.
+using curve_client = basic_curve_client<void>;
+
+} // namespace ironhouse::inline IRONHOUSE_ABI

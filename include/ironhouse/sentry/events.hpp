@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What the sentry decided, and why: one enum of reasons, one counter each, one event type. Layer: sentry.
+
+#include <ironhouse/detail/abi.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace ironhouse::inline IRONHOUSE_ABI {
+
+/// Why something was decided. Counters and events share it.
+enum class reason : std::uint8_t {
+    client_admitted,         ///< A key of the ring completed authentication.
+    refused_unknown_key,     ///< The key is not in the ring.
+    refused_not_yet_valid,   ///< The key's `not-before` lies ahead.
+    refused_expired,         ///< The key's `not-after` has passed.
+    refused_mechanism,       ///< The request was not CURVE.
+    refused_malformed,       ///< The authentication request could not be read.
+    refused_unknown_domain,  ///< No socket owns the domain asked for.
+    handshake_failed,        ///< A connection ended before its handshake did.
+    connected,               ///< A connection completed its handshake.
+    disconnected,            ///< An established connection ended.
+    reconnect_asked,         ///< libzmq gave a connection up; its owner was told to connect again.
+    reconnected,             ///< The owner connected again.
+    message_too_many_frames, ///< A message had more frames than the limits allow; it was dropped whole.
+    message_frame_too_large, ///< A frame was larger than the limits allow; its message was dropped whole.
+    message_bad_routing_id,  ///< A peer's routing id was longer than 255 bytes; its message was dropped whole.
+    subscriber_behind,       ///< A subscriber's queue was full; it loses messages until it has room again.
+    advisory_applies,        ///< A known weakness of this libzmq applies; `detail` is its id.
+    waived,                  ///< insecure.hpp was used; `detail` is the reason given.
+    secrets_may_be_swapped,  ///< The system refused to lock secret memory (RLIMIT_MEMLOCK).
+    sentry_failed,           ///< The sentry's own work failed; newcomers are refused from now on.
+    callback_failed,         ///< The event callback threw; the event was dropped.
+};
+
+/// Number of reasons.
+inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::callback_failed) + 1;
+
+/// The reason as operators' metrics spell it.
+[[nodiscard]] constexpr std::string_view name(reason why) noexcept {
+    constexpr std::string_view names[reason_count] = {
+        "client_admitted",
+        "refused_unknown_key",
+        "refused_not_yet_valid",
+        "refused_expired",
+        "refused_mechanism",
+        "refused_malformed",
+        "refused_unknown_domain",
+        "handshake_failed",
+        "connected",
+        "disconnected",
+        "reconnect_asked",
+        "reconnected",
+        "message_too_many_frames",
+        "message_frame_too_large",
+        "message_bad_routing_id",
+        "subscriber_behind",
+        "advisory_applies",
+        "waived",
+        "secrets_may_be_swapped",
+        "sentry_failed",
+        "callback_failed",
+    };
+    return names[static_cast<std::size_t>(why)];
+}
+
+/// One decision, or many alike: an attack cannot flood a log, since equal reasons of one socket come once a second.
+///
+/// \secrets  none: names, fingerprints, addresses, counts. Texts are valid during the callback only.
+struct event {
+    reason why{};                  ///< What happened.
+    std::uint64_t count = 1;       ///< How many like this since the last one; the texts are the latest one's.
+    std::uint64_t socket = 0;      ///< The socket's number in its context; 0 for the context itself.
+    std::string_view domain = {};  ///< The socket's domain, or its pattern where it has none.
+    std::string_view peer = {};    ///< Name or fingerprint of the key, where known.
+    std::string_view address = {}; ///< Peer address or endpoint, where known.
+    std::string_view detail = {};  ///< An advisory's id, a waiver's reason, an error's text.
+};
+
+} // namespace ironhouse::inline IRONHOUSE_ABI

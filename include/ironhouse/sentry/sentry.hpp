@@ -1,0 +1,628 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The thread at the door: authenticates newcomers, watches connections, keeps connecting sockets connected.
+/// Layer: sentry.
+
+#include <ironhouse/core/error.hpp>
+#include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/ownership.hpp>
+#include <ironhouse/detail/sodium.hpp>
+#include <ironhouse/detail/user_mark.hpp>
+#include <ironhouse/detail/wake.hpp>
+#include <ironhouse/sentry/door.hpp>
+#include <ironhouse/sentry/events.hpp>
+#include <ironhouse/sentry/supervisor.hpp>
+#include <ironhouse/sentry/zap.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <csignal>
+#include <zmq.hpp>
+
+namespace ironhouse::inline IRONHOUSE_ABI::detail {
+
+/// Receives events on the sentry's thread. It must not block: handshakes wait for it.
+using event_callback = std::function<void(const event&)>;
+
+/// Collects equal events, so that an attack cannot flood whoever listens: the first comes at once, the rest once a second.
+class herald {
+public:
+    using time = std::chrono::steady_clock::time_point;
+    static constexpr std::chrono::seconds pause{1};
+
+    explicit herald(event_callback to) : to_{std::move(to)} {}
+
+    /// Counts the event, and delivers it unless one like it was delivered within the last second.
+    void tell(const event& what, time now) {
+        counts_[static_cast<std::size_t>(what.why)].fetch_add(what.count, std::memory_order_relaxed);
+        if (!to_) return;
+        bucket& kept = buckets_[{what.socket, what.why}];
+        if (kept.waiting == 0 && now - kept.last >= pause) {
+            kept.last = now;
+            deliver(what);
+            return;
+        }
+        kept.waiting += what.count;
+        kept.domain = what.domain;
+        kept.peer = what.peer;
+        kept.address = what.address;
+        kept.detail = what.detail;
+    }
+    /// Delivers what has waited long enough; `all` delivers everything.
+    void flush(time now, bool all = false) {
+        for (auto& [key, kept] : buckets_) {
+            if (kept.waiting == 0 || (!all && now - kept.last < pause)) continue;
+            const event what{key.second, kept.waiting, key.first, kept.domain, kept.peer, kept.address, kept.detail};
+            kept.waiting = 0;
+            kept.last = now;
+            deliver(what);
+        }
+    }
+    /// When flush() will next have something.
+    [[nodiscard]] std::optional<time> next() const {
+        std::optional<time> soonest;
+        for (const auto& [key, kept] : buckets_)
+            if (kept.waiting != 0 && (!soonest || kept.last + pause < *soonest)) soonest = kept.last + pause;
+        return soonest;
+    }
+    /// Forgets a socket that is gone, after delivering what waited.
+    void forget(std::uint64_t socket, time now) {
+        const auto first = buckets_.lower_bound({socket, reason{}});
+        const auto last = buckets_.lower_bound({socket + 1, reason{}});
+        for (auto at = first; at != last; ++at) {
+            const bucket& kept = at->second;
+            if (kept.waiting != 0)
+                deliver({at->first.second, kept.waiting, socket, kept.domain, kept.peer, kept.address, kept.detail});
+        }
+        (void)now;
+        buckets_.erase(first, last);
+    }
+    [[nodiscard]] std::uint64_t count(reason why) const noexcept {
+        return counts_[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);
+    }
+
+private:
+    void deliver(const event& what) noexcept {
+        try {
+            to_(what);
+        } catch (...) {
+            counts_[static_cast<std::size_t>(reason::callback_failed)].fetch_add(1, std::memory_order_relaxed);
+        }
+    }
+    struct bucket {
+        time last = time{} - std::chrono::hours{1}; // before any now: the first event of a kind comes at once
+        std::uint64_t waiting = 0;
+        std::string domain, peer, address, detail;
+    };
+
+    event_callback to_;
+    std::map<std::pair<std::uint64_t, reason>, bucket> buckets_;
+    std::array<std::atomic<std::uint64_t>, reason_count> counts_{};
+};
+
+/// One per context; outlives every socket of it. Owns the ZAP handler and the reading ends of all monitors, and no other
+/// socket: what a socket must do itself is put into its mailbox.
+class sentry final : public door {
+public:
+    sentry(int io_threads, event_callback on_event)
+        : context_{make_context(io_threads)}, herald_{std::move(on_event)}, zap_{context_, zmq::socket_type::router} {
+        // Bound before any server socket can exist: libzmq lets everybody in while there is no handler.
+        zap_.set(zmq::sockopt::linger, 0);
+        zap_.set(zmq::sockopt::router_mandatory, true);
+        try {
+            zap_.bind("inproc://zeromq.zap.01");
+        } catch (const zmq::error_t& refused) {
+            throw error{error::unavailable, "bind the ZAP handler", refused.what(), refused.num()};
+        }
+        // The application's signal handlers run on the application's threads.
+        sigset_t all, before;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before);
+        try {
+            thread_ = std::thread{[this] { run(); }};
+        } catch (...) {
+            ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+            throw error{error::exhausted, "start the sentry", "the system has no thread to give"};
+        }
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+    sentry(const sentry&) = delete;
+    sentry& operator=(const sentry&) = delete;
+
+    ~sentry() override {
+        {
+            const std::lock_guard held{lock_};
+            stopping_ = true;
+        }
+        bell_.raise();
+        thread_.join();
+    }
+
+    // ---- door: the owner's side ------------------------------------------------------------------------------------
+
+    void* zmq_context() noexcept override { return context_.handle(); }
+
+    std::shared_ptr<enrolment> enrol(terms&& what, void* socket) override {
+        const std::string during = std::string{"open a "} + what.pattern + " socket";
+        if (closing_.load(std::memory_order_relaxed))
+            throw error{error::closing, during, "the context is shutting down"};
+        std::shared_ptr<enrolment> who;
+        {
+            const std::lock_guard held{lock_};
+            if (what.authenticates && !standing_)
+                throw error{error::unavailable, during, "the sentry has failed; nobody would be authenticated"};
+            claim_domain(what, during);
+            who = std::make_shared<enrolment>(++sockets_opened_, std::move(what));
+        }
+        try {
+            zmq::socket_t reader = watch(*who, socket);
+            const std::lock_guard held{lock_};
+            records_.push_back(who);
+            // Said under the same lock that shutdown() takes: a socket is either told by it, or sees it here.
+            if (closing_.load(std::memory_order_relaxed)) who->attention.fetch_or(attention::closing);
+            commands_.push_back({order::add, who, {}, nullptr, std::move(reader), reason{}});
+        } catch (...) {
+            ::zmq_socket_monitor(socket, nullptr, 0);
+            const std::lock_guard held{lock_};
+            give_back_domain(*who);
+            throw;
+        }
+        if (who->what.waiver != nullptr) report(reason::waived, *who, {});
+        bell_.raise();
+        return who;
+    }
+
+    void leave(const std::shared_ptr<enrolment>& who) noexcept override { post({order::remove, who}); }
+
+    void close_for(const std::shared_ptr<enrolment>& who, void* socket) noexcept override {
+        post({order::close, who, {}, socket});
+    }
+
+    void supervise(const std::shared_ptr<enrolment>& who, const std::string& endpoint) override {
+        post({order::supervise, who, endpoint});
+    }
+    void release(const std::shared_ptr<enrolment>& who, const std::string& endpoint) noexcept override {
+        post({order::release, who, endpoint});
+    }
+    void collect() noexcept override {
+        if (!collecting_.exchange(true, std::memory_order_relaxed)) bell_.raise();
+    }
+    void report(reason why, const enrolment& who, const std::string& address) noexcept override {
+        command said{order::report, nullptr, address, nullptr, {}, why};
+        said.number = who.number;
+        said.domain = who.what.domain.empty() ? who.what.pattern : who.what.domain;
+        if (why == reason::waived) said.detail = who.what.waiver;
+        post(std::move(said));
+    }
+
+    // ---- context's side, any thread --------------------------------------------------------------------------------
+
+    /// Reports something that concerns the context as a whole.
+    void report(reason why, std::string_view detail) {
+        command said{order::report, nullptr, {}, nullptr, {}, why};
+        said.detail = detail;
+        post(std::move(said));
+    }
+    /// Every wait of every socket ends with `closing`; the door stays open for nobody new.
+    void shutdown() noexcept {
+        closing_.store(true, std::memory_order_relaxed);
+        const std::lock_guard held{lock_};
+        for (const auto& weak : records_) {
+            if (const auto who = weak.lock()) {
+                who->attention.fetch_or(attention::closing);
+                who->bell.raise();
+            }
+        }
+    }
+    /// Which process, counted in forks, this sentry belongs to.
+    [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
+    [[nodiscard]] bool closing() const noexcept { return closing_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t count(reason why) const noexcept { return herald_.count(why); }
+
+    /// Makes the sentry's next step fail, so that tests can see what holds without it.
+    void fail_for_test() { post({order::fail}); }
+
+private:
+    using clock = std::chrono::steady_clock;
+
+    enum class order : std::uint8_t { add, remove, close, supervise, release, report, fail };
+
+    struct command {
+        order what;
+        std::shared_ptr<enrolment> who = {};
+        std::string text = {};
+        void* socket = nullptr;
+        zmq::socket_t reader = {};
+        reason why = {};
+        std::uint64_t number = 0;
+        std::string domain = {}, detail = {};
+    };
+    struct watched {
+        std::shared_ptr<enrolment> who;
+        zmq::socket_t reader;
+        supervisor keeper;
+        std::uint64_t reported[4] = {};
+        std::uint32_t open = 0;                  // connections, handshaken or not
+        std::uint32_t failing = 0;               // of these, whose handshake has failed
+        std::vector<std::int32_t> greeting = {}; // descriptor numbers of those whose handshake has not succeeded yet
+    };
+
+    static zmq::context_t make_context(int io_threads) {
+        init_sodium();
+        zmq::context_t made{io_threads};
+        // A small message received alone would pin an 8 KiB arena; the ceiling counts on this being off.
+        constexpr int zero_copy_receive = 10;
+        if (::zmq_ctx_set(made.handle(), zero_copy_receive, 0) != 0 ||
+            ::zmq_ctx_get(made.handle(), zero_copy_receive) != 0)
+            throw error{error::unavailable, "set ZMQ_ZERO_COPY_RECV", "libzmq does not take it", ::zmq_errno()};
+        // Each socket comes with a monitor, which is two more.
+        made.set(zmq::ctxopt::max_sockets, std::min(made.get(zmq::ctxopt::socket_limit), 12'288));
+        return made;
+    }
+
+    void claim_domain(const terms& what, const std::string& during) {
+        if (!what.authenticates) return;
+        for (domain_claim& claim : domains_) {
+            if (claim.name != what.domain) continue;
+            const bool same = claim.clients ? what.clients && claim.clients->same_as(*what.clients) : !what.clients;
+            if (!same)
+                throw error{error::misuse, during,
+                            "domain \"" + what.domain +
+                                "\" already belongs to another keyring; one domain, one keyring"};
+            ++claim.sockets;
+            return;
+        }
+        domains_.push_back({what.domain, what.clients, 1});
+    }
+    void give_back_domain(const enrolment& who) {
+        std::erase_if(domains_, [&](domain_claim& claim) {
+            return claim.name == who.what.domain && who.what.authenticates && --claim.sockets == 0;
+        });
+    }
+
+    // The reader is connected before the socket can be bound: without one, libzmq's I/O thread would wait for it.
+    zmq::socket_t watch(const enrolment& who, void* socket) {
+        const std::string address = "inproc://ironhouse-monitor-" + std::to_string(who.number);
+        // Only what is needed: ACCEPT_FAILED comes in hundreds of thousands a second when descriptors run out.
+        // Not HANDSHAKE_FAILED_PROTOCOL: libzmq also says it of boxes that do not open, and saying it can overwrite the
+        // error number it then decides by. The connection, and its descriptor, would stay for ever, deaf.
+        constexpr int wanted = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED |
+                               ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+        if (::zmq_socket_monitor(socket, address.c_str(), wanted) != 0)
+            throw error{error::exhausted, "watch a socket", ::zmq_strerror(::zmq_errno()), ::zmq_errno()};
+        try {
+            zmq::socket_t reader{context_, zmq::socket_type::pair};
+            reader.set(zmq::sockopt::linger, 0);
+            reader.set(zmq::sockopt::rcvhwm, 0); // a full queue would stop the I/O thread; this one is always drained
+            reader.connect(address);
+            return reader;
+        } catch (const zmq::error_t& refused) {
+            throw error{error::exhausted, "watch a socket", refused.what(), refused.num()};
+        }
+    }
+
+    void post(command&& what) noexcept {
+        try {
+            const std::lock_guard held{lock_};
+            commands_.push_back(std::move(what));
+        } catch (...) {
+            die("out of memory while closing a socket");
+        }
+        bell_.raise();
+    }
+
+    // ---- the sentry's thread ---------------------------------------------------------------------------------------
+
+    void run() noexcept {
+        for (;;) {
+            try {
+                wait();
+                const bool last = take_commands();
+                serve_newcomers();
+                read_monitors();
+                collect_counts();
+                keep_connected();
+                herald_.flush(clock::now(), last);
+                if (last) break;
+            } catch (const std::exception& failure) {
+                shut_the_door(failure.what());
+            } catch (...) {
+                shut_the_door("unknown failure");
+            }
+        }
+        watched_.clear();
+        zap_.close();
+    }
+
+    void wait() {
+        polled_.clear();
+        polled_.push_back({nullptr, bell_.fd(), ZMQ_POLLIN, 0});
+        if (zap_) polled_.push_back({zap_.handle(), 0, ZMQ_POLLIN, 0});
+        for (watched& each : watched_) polled_.push_back({each.reader.handle(), 0, ZMQ_POLLIN, 0});
+        auto until = herald_.next();
+        for (const watched& each : watched_)
+            if (const auto due = each.keeper.next(); due && (!until || *due < *until)) until = due;
+        long timeout = -1;
+        if (until) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - clock::now());
+            timeout = static_cast<long>(std::max<std::chrono::milliseconds::rep>(left.count(), 0));
+        }
+        ::zmq_poll(polled_.data(), static_cast<int>(polled_.size()), timeout);
+        bell_.lower();
+    }
+
+    // True when this is the last round.
+    bool take_commands() {
+        std::vector<command> taken;
+        bool last = false;
+        {
+            const std::lock_guard held{lock_};
+            taken.swap(commands_);
+            last = stopping_;
+        }
+        for (command& each : taken) obey(each);
+        return last;
+    }
+
+    void obey(command& said) {
+        const auto now = clock::now();
+        switch (said.what) {
+        case order::add: watched_.push_back({std::move(said.who), std::move(said.reader), {}}); break;
+        case order::close:
+            ::zmq_socket_monitor(said.socket, nullptr, 0);
+            ::zmq_close(said.socket);
+            [[fallthrough]];
+        case order::remove: {
+            if (watched* const found = find(said.who->number)) {
+                read_monitor(*found);
+                collect_counts(*found, now);
+            }
+            std::erase_if(watched_, [&](const watched& each) { return each.who == said.who; });
+            herald_.forget(said.who->number, now);
+            const std::lock_guard held{lock_};
+            give_back_domain(*said.who);
+            std::erase_if(records_, [&](const auto& weak) { return weak.expired() || weak.lock() == said.who; });
+            break;
+        }
+        case order::supervise:
+            if (watched* const found = find(said.who->number)) found->keeper.watch(said.text);
+            break;
+        case order::release:
+            if (watched* const found = find(said.who->number)) found->keeper.forget(said.text);
+            break;
+        case order::report:
+            herald_.tell({said.why, 1, said.number, said.domain, {}, said.text, said.detail}, now);
+            break;
+        case order::fail: throw std::runtime_error{"failed for a test"};
+        }
+    }
+
+    watched* find(std::uint64_t number) {
+        const auto at = std::find_if(watched_.begin(), watched_.end(),
+                                     [&](const watched& each) { return each.who->number == number; });
+        return at == watched_.end() ? nullptr : &*at;
+    }
+
+    void serve_newcomers() {
+        // Bounded, so that a storm of handshakes cannot starve monitors and timers.
+        for (int served = 0; zap_ && served != 64; ++served) {
+            zmq::message_t peer, delimiter;
+            if (!zap_.recv(peer, zmq::recv_flags::dontwait)) return;
+            std::array<zmq::message_t, zap_frames> frames;
+            std::array<std::string_view, zap_frames> texts;
+            std::size_t count = 0;
+            bool more = peer.more() && zap_.recv(delimiter) && delimiter.more();
+            while (more) {
+                zmq::message_t frame;
+                if (!zap_.recv(frame)) break;
+                more = frame.more();
+                if (count < zap_frames) frames[count] = std::move(frame);
+                ++count;
+            }
+            for (std::size_t i = 0; i != std::min(count, zap_frames); ++i)
+                texts[i] = {frames[i].data<char>(), frames[i].size()};
+            if (count < 2) continue; // no request id: nothing could be answered
+            answer(peer, count == zap_frames ? texts : std::array<std::string_view, zap_frames>{}, texts[1]);
+        }
+        if (zap_) bell_.raise(); // more may wait
+    }
+
+    void answer(zmq::message_t& peer, const std::array<std::string_view, zap_frames>& frames, std::string_view id) {
+        verdict judged;
+        std::string_view domain, address;
+        std::uint64_t number = 0;
+        if (const auto asked = read_zap(frames)) {
+            address = asked->address;
+            const auto at = std::find_if(watched_.begin(), watched_.end(), [&](const watched& each) {
+                return !each.who->zap_domain.empty() && each.who->zap_domain == asked->domain;
+            });
+            if (at == watched_.end() || !at->who->what.authenticates) {
+                judged = {reason::refused_unknown_domain, {}};
+            } else {
+                number = at->who->number;
+                domain = at->who->what.domain;
+                judged = decide(*asked, at->who->what.clients ? &*at->who->what.clients : nullptr,
+                                std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+            }
+        } else if (!frames[5].empty() && frames[5] != "CURVE") {
+            judged.why = reason::refused_mechanism;
+        }
+        // Two clients of one key are told apart by the serial number; the key's name cannot hold a '#'.
+        std::string user;
+        if (judged.admitted())
+            (user = judged.who).append(1, '#').append(std::to_string(++handshakes_admitted_)).append(user_mark());
+        const std::string_view reply[] = {
+            {}, "1.0", id, judged.admitted() ? "200" : "400", judged.admitted() ? "OK" : "refused", user, {}};
+        try {
+            zap_.send(peer, zmq::send_flags::sndmore);
+            for (const auto& frame : reply)
+                zap_.send(zmq::buffer(frame),
+                          &frame == std::end(reply) - 1 ? zmq::send_flags::none : zmq::send_flags::sndmore);
+        } catch (const zmq::error_t&) {
+            return; // the connection is gone, and with it whoever asked
+        }
+        herald_.tell({judged.why, 1, number, domain, judged.who, address, {}}, clock::now());
+    }
+
+    void read_monitors() {
+        for (watched& each : watched_) read_monitor(each);
+    }
+
+    void read_monitor(watched& each) {
+        const auto now = clock::now();
+        const std::string_view domain = label(*each.who);
+        for (;;) {
+            zmq::message_t head, address;
+            if (!each.reader.recv(head, zmq::recv_flags::dontwait)) return;
+            std::uint16_t what = 0;
+            std::int32_t value = 0;
+            if (!head.more() || !each.reader.recv(address) || head.size() < sizeof what + sizeof value) continue;
+            std::memcpy(&what, head.data(), sizeof what);
+            std::memcpy(&value, head.data<char>() + sizeof what, sizeof value);
+            const std::string_view where{address.data<char>(), address.size()};
+            std::uint32_t live = each.who->live.load(std::memory_order_relaxed);
+            switch (what) {
+            case ZMQ_EVENT_ACCEPTED:
+            case ZMQ_EVENT_CONNECTED:
+                ++each.open;
+                std::erase(each.greeting, value); // a number used again
+                each.greeting.push_back(value);
+                break;
+            case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+                ++live;
+                // It does not say whose; most likely the newest's, since whoever stays silent is older.
+                if (!each.greeting.empty()) each.greeting.pop_back();
+                each.keeper.established(where);
+                herald_.tell({reason::connected, 1, each.who->number, domain, {}, where, {}}, now);
+                break;
+            case ZMQ_EVENT_DISCONNECTED: {
+                if (each.open != 0) --each.open;
+                const bool greeted = std::erase(each.greeting, value) == 0;
+                // A failed handshake ends with the same event; if libzmq said that it failed, it was counted then.
+                if (each.failing != 0) {
+                    --each.failing;
+                } else if (!greeted) {
+                    herald_.tell({reason::handshake_failed, 1, each.who->number, domain, {}, where, {}}, now);
+                } else {
+                    if (live != 0) --live;
+                    herald_.tell({reason::disconnected, 1, each.who->number, domain, {}, where, {}}, now);
+                }
+                each.keeper.lost(where, now, static_cast<std::uint8_t>(::randombytes_random()));
+                break;
+            }
+            case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+            case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+                ++each.failing;
+                herald_.tell({reason::handshake_failed, 1, each.who->number, domain, {}, where, {}}, now);
+                each.keeper.lost(where, now, static_cast<std::uint8_t>(::randombytes_random()));
+                break;
+            case ZMQ_EVENT_CONNECT_RETRIED: each.keeper.retried(where); break;
+            default: break;
+            }
+            // The events do not say which connection; these two keep what they miscount from adding up.
+            live = std::min(live, each.open);
+            each.failing = std::min(each.failing, each.open);
+            each.who->live.store(live, std::memory_order_relaxed);
+        }
+    }
+
+    void collect_counts() {
+        if (!collecting_.exchange(false, std::memory_order_relaxed)) return;
+        for (watched& each : watched_) collect_counts(each, clock::now());
+    }
+
+    void collect_counts(watched& each, clock::time_point now) {
+        static constexpr reason reasons[4] = {reason::message_too_many_frames, reason::message_frame_too_large,
+                                              reason::message_bad_routing_id, reason::subscriber_behind};
+        for (std::size_t i = 0; i != 4; ++i) {
+            const auto& counter = i < 3 ? each.who->broken[i] : each.who->behind;
+            const std::uint64_t total = counter.load(std::memory_order_relaxed);
+            if (total == each.reported[i]) continue;
+            herald_.tell({reasons[i], total - each.reported[i], each.who->number, label(*each.who), {}, {}, {}}, now);
+            each.reported[i] = total;
+        }
+    }
+
+    void keep_connected() {
+        const auto now = clock::now();
+        for (watched& each : watched_) {
+            auto due = each.keeper.take_due(now);
+            if (due.empty()) continue;
+            for (const std::string& endpoint : due)
+                herald_.tell({reason::reconnect_asked, 1, each.who->number, label(*each.who), {}, endpoint, {}}, now);
+            const std::lock_guard held{each.who->lock};
+            for (std::string& endpoint : due) each.who->reconnect.push_back(std::move(endpoint));
+            each.who->attention.fetch_or(attention::mail, std::memory_order_release);
+            each.who->bell.raise();
+        }
+    }
+
+    // Without a handler every server socket refuses newcomers, since each enforces its domain. Connections stay, monitors
+    // are still read: a monitor nobody reads would stop libzmq's I/O thread.
+    void shut_the_door(const char* why) noexcept {
+        try {
+            {
+                const std::lock_guard held{lock_};
+                standing_ = false;
+            }
+            if (zap_) zap_.close();
+            herald_.tell({reason::sentry_failed, 1, 0, {}, {}, {}, why}, clock::now());
+        } catch (...) {
+            die("the sentry failed, and failed again while shutting the door");
+        }
+    }
+
+    static std::string_view label(const enrolment& who) noexcept {
+        return who.what.domain.empty() ? std::string_view{who.what.pattern} : std::string_view{who.what.domain};
+    }
+
+    struct domain_claim {
+        std::string name;
+        std::optional<keyring> clients;
+        std::size_t sockets;
+    };
+
+    const std::uint32_t generation_ = process_generation();
+    zmq::context_t context_;
+    herald herald_;
+    zmq::socket_t zap_;
+    wake bell_;
+
+    std::mutex lock_; // guards what follows, up to the blank line
+    std::vector<command> commands_;
+    std::vector<std::weak_ptr<enrolment>> records_;
+    std::vector<domain_claim> domains_;
+    std::uint64_t sockets_opened_ = 0;
+    bool stopping_ = false;
+    bool standing_ = true;
+
+    std::atomic<bool> closing_{false};
+    std::atomic<bool> collecting_{false};
+
+    // The sentry's thread only.
+    std::vector<watched> watched_;
+    std::vector<zmq_pollitem_t> polled_;
+    std::uint64_t handshakes_admitted_ = 0;
+
+    std::thread thread_; // last: it uses everything above
+};
+
+} // namespace ironhouse::inline IRONHOUSE_ABI::detail

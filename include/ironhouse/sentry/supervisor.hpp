@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Decides when a connecting socket must be connected again, because libzmq gave up. Layer: sentry.
+
+#include <ironhouse/detail/abi.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ironhouse::inline IRONHOUSE_ABI::detail {
+
+/// The endpoints of one connecting socket. libzmq retries by itself after a plain disconnect and says so; after one bad
+/// answer (refused, wrong mechanism, not ZeroMQ at all) it says nothing and never tries again. The difference is a
+/// CONNECT_RETRIED event within the grace period. No sockets here: events and times in, endpoints out.
+class supervisor {
+public:
+    using time = std::chrono::steady_clock::time_point;
+    static constexpr std::chrono::milliseconds grace{200};
+    static constexpr std::chrono::milliseconds longest{10'000};
+
+    void watch(const std::string& endpoint) {
+        if (find(endpoint) == watched_.end()) watched_.push_back({endpoint, 0, std::nullopt});
+    }
+    void forget(const std::string& endpoint) {
+        if (const auto at = find(endpoint); at != watched_.end()) watched_.erase(at);
+    }
+
+    /// A connection ended, or its handshake failed. `jitter` is 0 to 255, so that many clients do not come back at once.
+    void lost(std::string_view address, time now, std::uint8_t jitter) {
+        each(address, [&](entry& e) {
+            if (!e.due) e.due = now + delay(e.failures, jitter);
+        });
+    }
+    /// libzmq tries again by itself.
+    void retried(std::string_view address) {
+        each(address, [](entry& e) { e.due.reset(); });
+    }
+    /// A handshake succeeded.
+    void established(std::string_view address) {
+        each(address, [](entry& e) {
+            e.due.reset();
+            e.failures = 0;
+        });
+    }
+
+    /// When take_due() will next have something.
+    [[nodiscard]] std::optional<time> next() const {
+        std::optional<time> soonest;
+        for (const entry& e : watched_)
+            if (e.due && (!soonest || *e.due < *soonest)) soonest = e.due;
+        return soonest;
+    }
+    /// The endpoints to connect again, each once per loss.
+    [[nodiscard]] std::vector<std::string> take_due(time now) {
+        std::vector<std::string> due;
+        for (entry& e : watched_) {
+            if (!e.due || *e.due > now) continue;
+            e.due.reset();
+            ++e.failures;
+            due.push_back(e.endpoint);
+        }
+        return due;
+    }
+
+    /// Grace period, doubled with every failure in a row up to ten seconds, plus up to a quarter.
+    [[nodiscard]] static std::chrono::milliseconds delay(unsigned failures, std::uint8_t jitter) noexcept {
+        const auto base = std::min(longest, grace * (1 << std::min(failures, 6U)));
+        return base + base * jitter / 1024;
+    }
+
+private:
+    struct entry {
+        std::string endpoint;
+        unsigned failures;
+        std::optional<time> due;
+    };
+    std::vector<entry>::iterator find(std::string_view endpoint) {
+        return std::find_if(watched_.begin(), watched_.end(), [&](const entry& e) { return e.endpoint == endpoint; });
+    }
+    // libzmq names an endpoint as it was given until the first connection, by its resolved address afterwards: a host
+    // name, or a source address, is then recognised by its port.
+    template <class Action> void each(std::string_view address, Action action) {
+        if (const auto exact = find(address); exact != watched_.end()) return action(*exact);
+        const auto port = address.substr(std::min(address.rfind(':'), address.size()));
+        for (entry& e : watched_)
+            if (!port.empty() && std::string_view{e.endpoint}.ends_with(port)) action(e);
+    }
+
+    std::vector<entry> watched_;
+};
+
+} // namespace ironhouse::inline IRONHOUSE_ABI::detail

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Who may come in: reading a ZAP request and deciding on it. No sockets here. Layer: sentry.
+
+#include <ironhouse/detail/abi.hpp>
+#include <ironhouse/keys/keyring.hpp>
+#include <ironhouse/keys/public_key.hpp>
+#include <ironhouse/sentry/events.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace ironhouse::inline IRONHOUSE_ABI::detail {
+
+/// A ZAP 1.0 request (RFC 27), as views of its frames.
+struct zap_request {
+    std::string_view id;
+    std::string_view domain;
+    std::string_view address;
+    std::string_view mechanism;
+    std::span<const std::byte, 32> key;
+};
+
+inline constexpr std::size_t zap_frames = 7; // version, id, domain, address, routing id, mechanism, credentials
+
+/// Reads a request; nothing when it is not exactly version 1.0 with one 32-byte CURVE key.
+[[nodiscard]] inline std::optional<zap_request> read_zap(std::span<const std::string_view> frames) noexcept {
+    if (frames.size() != zap_frames || frames[0] != "1.0") return std::nullopt;
+    if (frames[5] != "CURVE" || frames[6].size() != 32) return std::nullopt;
+    return zap_request{frames[1], frames[2], frames[3], frames[5],
+                       std::span<const std::byte, 32>{reinterpret_cast<const std::byte*>(frames[6].data()), 32}};
+}
+
+/// The answer to a request.
+struct verdict {
+    reason why = reason::refused_malformed;
+    std::string who; // the key's name, or its fingerprint
+    [[nodiscard]] bool admitted() const noexcept { return why == reason::client_admitted; }
+};
+
+/// Decides by key and time. `ring` is null where every key is let in.
+[[nodiscard]] inline verdict decide(const zap_request& asked, const keyring* ring, std::chrono::sys_seconds now) {
+    // A null or low-order key names nobody and is refused even where everybody is welcome. No exception: peers choose it.
+    const auto* const raw = reinterpret_cast<const unsigned char*>(asked.key.data());
+    if (key_complaint(raw) != nullptr) return {reason::refused_unknown_key, "(no valid key)"};
+    const public_key key = key_access::checked(raw);
+    if (ring == nullptr) return {reason::client_admitted, key.fingerprint()};
+    const auto held = ring->now();
+    const auto* const entry = held->find(key);
+    if (entry == nullptr) return {reason::refused_unknown_key, key.fingerprint()};
+    if (entry->not_before && now < *entry->not_before) return {reason::refused_not_yet_valid, entry->name};
+    if (entry->not_after && now >= *entry->not_after) return {reason::refused_expired, entry->name};
+    return {reason::client_admitted, entry->name};
+}
+
+} // namespace ironhouse::inline IRONHOUSE_ABI::detail

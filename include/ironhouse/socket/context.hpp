@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// The context: a libzmq that was found safe, libsodium, and the sentry at the door. Layer: socket.
+
+#include <ironhouse/core/error.hpp>
+#include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/ownership.hpp>
+#include <ironhouse/detail/sodium.hpp>
+#include <ironhouse/fwd.hpp>
+#include <ironhouse/sentry/events.hpp>
+#include <ironhouse/sentry/sentry.hpp>
+#include <ironhouse/socket/advisory.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <zmq.h>
+
+namespace ironhouse::inline IRONHOUSE_ABI {
+
+/// Choices for a context; each default is the safe one.
+struct context_options {
+    /// libzmq's I/O threads, 1 to 64 (ZMQ_IO_THREADS). One serves about a gigabyte a second.
+    int io_threads = 1;
+    /// Receives every decision, on the sentry's thread; it must not block. Equal ones come once a second, counted.
+    std::function<void(const event&)> on_event = {};
+    /// Advisories that would refuse this libzmq, and that the program accepts, by id.
+    std::vector<std::string> accept_advisories = {};
+};
+
+/// Where sockets live. Refuses a libzmq it cannot make safe; starts one thread, the sentry.
+///
+/// \threads  Any. Sockets keep what they need of it alive, so that it may be destroyed before them.
+/// \maps     zmq_ctx_new, ZMQ_IO_THREADS; a ZAP handler at inproc://zeromq.zap.01 (RFC 27).
+class context {
+public:
+    /// \throws  error::unavailable when libzmq is too old, was built without CURVE, or an advisory that applies to it is
+    ///          not accepted by name; error::misuse for an unknown advisory or a number of threads that is out of range.
+    explicit context(context_options options = {}) {
+        detail::init_sodium();
+        if (options.io_threads < 1 || options.io_threads > 64)
+            throw error{error::misuse, "open a context",
+                        "io_threads is " + std::to_string(options.io_threads) + "; allowed are 1 to 64"};
+        if (::zmq_has("curve") == 0)
+            throw error{error::unavailable, "open a context",
+                        "this libzmq was built without CURVE; install one built with libsodium"};
+        const auto warnings = advisory::review(options.accept_advisories);
+        sentry_ = {new detail::sentry{options.io_threads, std::move(options.on_event)}, dismiss};
+        for (const auto& warning : warnings) sentry_->report(reason::advisory_applies, warning.known->id);
+        if (!detail::guarded_memory{32}.locked()) sentry_->report(reason::secrets_may_be_swapped, "RLIMIT_MEMLOCK");
+    }
+    context(const context&) = delete;
+    context& operator=(const context&) = delete;
+    ~context() = default;
+
+    /// Ends every wait of every socket with `closing`, now and from now on; no new socket opens. Sockets still send what is
+    /// queued when they close, for as long as their linger lasts.
+    ///
+    /// \threads  Any; not from a signal handler.
+    void shutdown() noexcept { sentry_->shutdown(); }
+
+    /// How often something was decided since the context opened.
+    /// \threads  Any.
+    [[nodiscard]] std::uint64_t count(reason why) const noexcept { return sentry_->count(why); }
+
+    /// For the library's own parts, and of no use without detail/, which makes no promises.
+    [[nodiscard]] std::shared_ptr<detail::door> door() const noexcept { return sentry_; }
+
+private:
+    friend void detail::kill_authenticator(context& within);
+
+    // In a forked child the thread does not exist and the sockets are the parent's: nothing may be touched.
+    static void dismiss(detail::sentry* gone) noexcept {
+        if (gone->generation() == detail::process_generation()) delete gone;
+    }
+
+    std::shared_ptr<detail::sentry> sentry_;
+};
+
+} // namespace ironhouse::inline IRONHOUSE_ABI
