@@ -99,6 +99,8 @@ inline constexpr std::int64_t chunk = slots_per_chunk * 64 + 2 * 8 + 16 + 96;
 inline constexpr std::int64_t body_header = 40;
 /// What CURVE adds to a frame: command name, nonce, authenticator, flags. Decrypted in place, so it stays.
 inline constexpr std::int64_t curve = 33;
+/// Payload that libzmq lets in whatever the limit: its largest handshake command, less what CURVE adds to a frame.
+inline constexpr std::int64_t handshake_frame = 547 - curve;
 /// What a connection has before its first message: 36 KiB measured, more where it reuses memory that was written to.
 inline constexpr std::int64_t connection = 64 * 1024;
 /// Once per socket: library code that now runs, stacks, the heads of the allocator's arenas. 0.5 MiB measured.
@@ -138,6 +140,13 @@ inline constexpr std::int64_t largest_planned_queue = 1'000'000;
     return allocated(cost::body_header + frame + cost::curve);
 }
 
+/// The largest frame that may wait: whoever may send a handshake of 547 bytes may send frames of 514, and they are held
+/// until the program receives, which drops them.
+[[nodiscard]] constexpr std::int64_t largest_held(const inbound& l) noexcept {
+    return l.frame.count() < cost::handshake_frame ? cost::handshake_frame : l.frame.count();
+}
+[[nodiscard]] constexpr std::int64_t largest_held(const outbound& l) noexcept { return l.frame.count(); }
+
 /// One direction of one connection, filled: slots, bodies, and the frame that found no room.
 [[nodiscard]] constexpr std::int64_t filled_queue(std::int64_t queue, std::int64_t frames,
                                                   std::int64_t frame) noexcept {
@@ -148,8 +157,9 @@ inline constexpr std::int64_t largest_planned_queue = 1'000'000;
 }
 
 template <class Limits> [[nodiscard]] constexpr std::int64_t filled_queues(const Limits& l) noexcept {
-    const std::int64_t one = filled_queue(l.queue.count(), l.frames.count(), l.frame.count());
-    return plus(times(l.peers.count(), one), times(cost::bodies_in_transit, body(l.frame.count())));
+    const std::int64_t frame = largest_held(l);
+    const std::int64_t one = filled_queue(l.queue.count(), l.frames.count(), frame);
+    return plus(times(l.peers.count(), one), times(cost::bodies_in_transit, body(frame)));
 }
 
 /// Queues, and what connections and socket cost by themselves.
@@ -167,7 +177,8 @@ template <class Limits> [[nodiscard]] constexpr std::int64_t filled_queues(const
 ///     64 KiB + chunks × 16'512 + (queue × frames + 1) × allocated(40 + frame + 33)
 ///
 /// with chunks = (queue × frames + 2) / 256 + 3, and `allocated` what malloc takes: 16-byte steps, whole pages from
-/// 128 KiB on. Per socket, two bodies more that its I/O thread has in hand (and two for each further I/O thread), and
+/// 128 KiB on. What is received counts with frames of at least 514 bytes: the handshake's room, which libzmq gives to
+/// frames as well, so that an accepted peer can fill the queue with frames that are dropped once they are received. Per socket, two bodies more that its I/O thread has in hand (and two for each further I/O thread), and
 /// 1 MiB. On top of all, 1/64 for the allocator. Sockets filled to their limits, with frames of 64 B to 64 MiB, grew by
 /// 85 to 98 % of the bound where queues are long, by half of it and more where they hold 2 to 10 messages, and a
 /// thousand idle connections by 30 %.
