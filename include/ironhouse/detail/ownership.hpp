@@ -13,6 +13,7 @@
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #endif
 
@@ -51,8 +52,10 @@ inline bool watch_for_forks() noexcept {
 /// Ends the process with one line on stderr. Allocates nothing: it also runs in forked children.
 [[noreturn, gnu::cold, gnu::noinline]] inline void die(const char* line) noexcept {
 #if defined(__unix__) || defined(__APPLE__)
-    const auto say = [](const char* text) { return ::write(2, text, std::strlen(text)); };
-    if (say("ironhouse: fatal: ") < 0 || say(line) < 0 || say("\n") < 0) std::abort();
+    // One call: other threads write to stderr as well, and the line is to stay one.
+    const auto part = [](const char* text) { return ::iovec{const_cast<char*>(text), std::strlen(text)}; };
+    const ::iovec parts[] = {part("ironhouse: fatal: "), part(line), part("\n")};
+    if (::writev(2, parts, 3) < 0) std::abort();
 #else
     (void)line;
 #endif

@@ -44,6 +44,7 @@ public:
     ///          not accepted by name; error::misuse for an unknown advisory or a number of threads that is out of range.
     explicit context(context_options options = {}) {
         detail::init_sodium();
+        (void)detail::number_this_thread(); // from here on a fork is noticed
         if (options.io_threads < 1 || options.io_threads > 64)
             throw error{error::misuse, "open a context",
                         "io_threads is " + std::to_string(options.io_threads) + "; allowed are 1 to 64"};
@@ -62,19 +63,28 @@ public:
     /// Ends every wait of every socket with `closing`, now and from now on; no new socket opens. Sockets still send what is
     /// queued when they close, for as long as their linger lasts.
     ///
-    /// \threads  Any; not from a signal handler.
-    void shutdown() noexcept { sentry_->shutdown(); }
+    /// \threads  Any; not from a signal handler. In a forked child it does nothing.
+    void shutdown() noexcept {
+        if (is_this_process()) sentry_->shutdown();
+    }
 
     /// How often something was decided since the context opened.
     /// \threads  Any.
     [[nodiscard]] std::uint64_t count(reason why) const noexcept { return sentry_->count(why); }
 
     /// For the library's own parts, and of no use without detail/, which makes no promises.
-    [[nodiscard]] std::shared_ptr<detail::door> door() const noexcept { return sentry_; }
+    [[nodiscard]] std::shared_ptr<detail::door> door() const noexcept {
+        if (!is_this_process())
+            detail::die("a context was used in a forked child; only the process that opened it may");
+        return sentry_;
+    }
 
 private:
     friend void detail::kill_authenticator(context& within);
 
+    [[nodiscard]] bool is_this_process() const noexcept {
+        return sentry_->generation() == detail::process_generation();
+    }
     // In a forked child the thread does not exist and the sockets are the parent's: nothing may be touched.
     static void dismiss(detail::sentry* gone) noexcept {
         if (gone->generation() == detail::process_generation()) delete gone;

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+
+/// \file
+/// Runs every attack against two programs with the same job, one on bare cppzmq and one on Ironhouse, and shows what
+/// came of it. Gauntlet.
+
+#include "attacks.hpp"
+#include "credentials.hpp"
+#include "table.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/core.h>
+#include <ironhouse/detail/abi.hpp>
+#include <nlohmann/json.hpp>
+#include <sodium.h>
+#include <zmq.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+using gauntlet::cell;
+using gauntlet::colour;
+
+struct versions {
+    std::string ironhouse =
+        fmt::format("{}.{}.{}", IRONHOUSE_VERSION / 10'000, IRONHOUSE_VERSION / 100 % 100, IRONHOUSE_VERSION % 100);
+    std::string libzmq = [] {
+        const auto [major, minor, patch] = zmq::version();
+        return fmt::format("{}.{}.{}", major, minor, patch);
+    }();
+    std::string cppzmq = fmt::format("{}.{}.{}", CPPZMQ_VERSION_MAJOR, CPPZMQ_VERSION_MINOR, CPPZMQ_VERSION_PATCH);
+    std::string libsodium = ::sodium_version_string();
+};
+
+struct finished_row {
+    const gauntlet::attack* what;
+    gauntlet::outcome bare;
+    gauntlet::outcome ironhouse;
+    double seconds;
+
+    [[nodiscard]] std::string figure() const {
+        const auto shown = [](const std::string& figure) { return figure.empty() ? std::string{"-"} : figure; };
+        return fmt::format("{}: {} / {}", what->figure, shown(bare.figure), shown(ironhouse.figure));
+    }
+};
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+volatile std::sig_atomic_t interrupted = 0;
+
+/// Interrupted in the middle of an attack: the programs end with this process, and no key of theirs stays behind.
+[[noreturn]] void leave_at_once(const gauntlet::surroundings& where, gauntlet::table& screen) {
+    screen.erase();
+    std::fflush(stdout);
+    std::error_code ignored;
+    std::filesystem::remove_all(where.scratch, ignored);
+    std::_Exit(130);
+}
+
+/// Both programs meet the attack at the same time; the table moves meanwhile.
+finished_row meet(const gauntlet::attack& what, const gauntlet::surroundings& where, gauntlet::table& screen) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto against = [&](gauntlet::program which) {
+        return std::async(std::launch::async, [&what, &where, which] { return run(what, which, where); });
+    };
+    auto bare = against(gauntlet::program::bare);
+    auto ironhouse = against(gauntlet::program::ironhouse);
+    const auto state = [](std::future<gauntlet::outcome>& f) {
+        return f.wait_for(0s) == std::future_status::ready ? "done" : "under attack";
+    };
+    while (bare.wait_for(60ms) != std::future_status::ready || ironhouse.wait_for(60ms) != std::future_status::ready) {
+        if (interrupted != 0) leave_at_once(where, screen);
+        screen.progress(fmt::format("{:<19} bare {}, Ironhouse {}, {:.1f} s   ({})", what.id, state(bare),
+                                    state(ironhouse), seconds_since(start), what.what));
+    }
+    if (interrupted != 0)
+        leave_at_once(where, screen); // it reaches the programs too, and what they then do is no outcome
+    return {&what, bare.get(), ironhouse.get(), seconds_since(start)};
+}
+
+void show(const finished_row& row, gauntlet::table& screen) {
+    screen.row({cell{row.what->id, colour::strong}, cell{row.bare.text, row.bare.held ? colour::none : colour::bad},
+                cell{row.ironhouse.held ? row.ironhouse.text : "NOT HELD: " + row.ironhouse.text,
+                     row.ironhouse.held ? colour::good : colour::bad},
+                cell{row.figure(), colour::none}});
+}
+
+void write_json(const std::string& file, const std::vector<finished_row>& rows, const versions& with, bool held,
+                double seconds) {
+    nlohmann::json report{{"rows", nlohmann::json::array()},
+                          {"held", held},
+                          {"seconds", seconds},
+                          {"versions",
+                           {{"ironhouse", with.ironhouse},
+                            {"libzmq", with.libzmq},
+                            {"cppzmq", with.cppzmq},
+                            {"libsodium", with.libsodium}}}};
+    for (const finished_row& row : rows)
+        report["rows"].push_back({{"id", row.what->id},
+                                  {"threats", row.what->threats},
+                                  {"attack", row.what->what},
+                                  {"bare", row.bare.text},
+                                  {"ironhouse", row.ironhouse.text},
+                                  {"figure", row.figure()},
+                                  {"held", row.ironhouse.held},
+                                  {"seconds", row.seconds}});
+    std::ofstream out{file};
+    if (!(out << report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n') || !out.flush())
+        throw std::runtime_error{"cannot write " + file};
+}
+
+void list() {
+    for (const gauntlet::attack& what : gauntlet::all_attacks())
+        fmt::print("{}  ({})\n    attack: {}\n    bare:   {}\n", what.id, what.threats, what.what, what.bare);
+}
+
+int run_gauntlet(int argc, char** argv) {
+    CLI::App app{"The same attacks against a bare cppzmq program and an Ironhouse program with the same job."};
+    std::string json;
+    std::vector<std::string> only;
+    std::string programs = std::filesystem::canonical("/proc/self/exe").parent_path().string();
+    bool only_list = false;
+    bool plain = false;
+    app.add_option("--json", json, "Write the table to this file as JSON");
+    app.add_option("--only", only, "Run only the row with this id (may be repeated)");
+    app.add_option("--programs", programs, "Folder of victim_bare and victim_ironhouse")->check(CLI::ExistingDirectory);
+    app.add_flag("--list", only_list, "Say what each row tries, and what the bare program is; run nothing");
+    app.add_flag("--plain", plain, "No colours and no moving line, as when the output is no terminal");
+    CLI11_PARSE(app, argc, argv);
+
+    if (only_list) {
+        list();
+        return 0;
+    }
+    const auto all = gauntlet::all_attacks();
+    std::vector<const gauntlet::attack*> chosen;
+    for (const gauntlet::attack& what : all)
+        if (only.empty() || std::find(only.begin(), only.end(), what.id) != only.end()) chosen.push_back(&what);
+    for (const std::string& id : only)
+        if (std::none_of(all.begin(), all.end(), [&](const auto& what) { return id == what.id; })) {
+            fmt::print(stderr, "gauntlet: there is no row \"{}\"; --list names them\n", id);
+            return 2;
+        }
+
+    for (const char* program : {"victim_bare", "victim_ironhouse"})
+        if (!std::filesystem::exists(std::filesystem::path{programs} / program)) {
+            fmt::print(stderr, "gauntlet: {}/{} is missing; build it, or name its folder with --programs\n", programs,
+                       program);
+            return 2;
+        }
+
+    const versions with;
+    gauntlet::table screen{!plain};
+    screen.line({fmt::format("Ironhouse {} and bare cppzmq {} on libzmq {}, libsodium {}", with.ironhouse, with.cppzmq,
+                             with.libzmq, with.libsodium),
+                 colour::none});
+    screen.line(
+        {"Same job, same attack; beside every attack an honest peer with its own key and address must be served.",
+         colour::none});
+    screen.line({"", colour::none});
+    screen.head({cell{"attack", colour::strong}, cell{"bare cppzmq", colour::strong}, cell{"Ironhouse", colour::strong},
+                 cell{"measured (bare / Ironhouse)", colour::strong}});
+
+    const auto start = std::chrono::steady_clock::now();
+    const gauntlet::scratch_folder scratch{std::filesystem::temp_directory_path()};
+    const gauntlet::surroundings where{programs, scratch.path()};
+    for (const int stop : {SIGINT, SIGTERM, SIGHUP}) std::signal(stop, [](int) { interrupted = 1; });
+    std::vector<finished_row> rows;
+    for (const gauntlet::attack* what : chosen) {
+        rows.push_back(meet(*what, where, screen));
+        show(rows.back(), screen);
+    }
+    const auto count_held = [&](auto outcome_of) {
+        return std::count_if(rows.begin(), rows.end(), [&](const finished_row& row) { return (row.*outcome_of).held; });
+    };
+    const auto held = count_held(&finished_row::ironhouse);
+    const bool all_held = held == static_cast<std::ptrdiff_t>(rows.size());
+    const double seconds = seconds_since(start);
+    screen.line({"", colour::none});
+    screen.line({fmt::format("Ironhouse held {} of {}, bare cppzmq {} of {}; {:.0f} s.", held, rows.size(),
+                             count_held(&finished_row::bare), rows.size(), seconds),
+                 all_held ? colour::good : colour::bad});
+    if (!json.empty()) write_json(json, rows, with, all_held, seconds);
+    return all_held ? 0 : 1;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN);
+    try {
+        return run_gauntlet(argc, argv);
+    } catch (const std::exception& problem) {
+        fmt::print(stderr, "gauntlet: {}\n", problem.what());
+        return 1;
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Peers that keep to the rules, on plain libzmq: what an attack must not disturb. Gauntlet.
+
+#include "credentials.hpp"
+#include "victim.hpp"
+#include "victim_lines.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fmt/core.h>
+#include <zmq.hpp>
+
+namespace gauntlet {
+
+using victim_lines::honest_body;
+
+/// Where a peer connects to, and what it shows there. Without keys it speaks in clear, as the bare program expects.
+struct line_to_server {
+    std::uint16_t port = 0;
+    std::string from = "127.0.0.9"; ///< our own address on loopback
+    std::optional<key_pair> identity{};
+    std::string server_key{};
+};
+
+/// A connected PUSH socket that sends orders of two frames.
+class pusher {
+public:
+    pusher(zmq::context_t& context, const line_to_server& line) : socket_{context, zmq::socket_type::push} {
+        socket_.set(zmq::sockopt::linger, 0);
+        socket_.set(zmq::sockopt::sndtimeo, 50);
+        if (line.identity) {
+            socket_.set(zmq::sockopt::curve_serverkey, line.server_key);
+            socket_.set(zmq::sockopt::curve_publickey, line.identity->public_key);
+            socket_.set(zmq::sockopt::curve_secretkey, line.identity->secret_key);
+        }
+        socket_.connect(fmt::format("tcp://{}:0;127.0.0.1:{}", line.from, line.port));
+    }
+
+    /// False when it could not be queued within 50 ms.
+    [[nodiscard]] bool push(const std::string& from, std::uint64_t number) {
+        const std::string head = fmt::format("{} {}", from, number);
+        if (!socket_.send(zmq::buffer(head), zmq::send_flags::sndmore)) return false;
+        return socket_.send(zmq::buffer(honest_body(from, number)), zmq::send_flags::none).has_value();
+    }
+
+private:
+    zmq::socket_t socket_;
+};
+
+/// How the honest peer fared.
+struct honest_report {
+    std::size_t sent = 0;
+    std::size_t delivered = 0;
+    bool in_order = true; ///< and unaltered
+
+    [[nodiscard]] bool served() const noexcept { return in_order && sent > 0 && sent == delivered; }
+    [[nodiscard]] std::string complaint() const {
+        if (!in_order) return "the honest peer's orders were mixed up";
+        return fmt::format("{} of {} orders of the honest peer arrived", delivered, sent);
+    }
+};
+
+/// How many of the orders from that sender are the ones it sent, in their order, up to the first that is not.
+inline std::size_t rightly_delivered(const std::vector<delivery>& got, const std::string& from) {
+    std::size_t right = 0;
+    while (right < got.size() && got[right].number == right + 1 && got[right].text == honest_body(from, right + 1))
+        ++right;
+    return right;
+}
+
+/// Ann: works on a thread of her own from beginning to end.
+class honest_peer {
+public:
+    static constexpr const char* name = "ann";
+
+    /// `pace`: between two orders, and then few are under way at a time; zero for as fast as they are taken.
+    honest_peer(zmq::context_t& context, victim& server, const line_to_server& line, std::chrono::milliseconds pace)
+        : server_{server}, line_{line}, pace_{pace}, under_way_{pace > 0ms ? 16U : 64U} {
+        hand_ = std::thread{[this, &context] { work(context); }};
+    }
+    honest_peer(const honest_peer&) = delete;
+    honest_peer& operator=(const honest_peer&) = delete;
+    ~honest_peer() {
+        leaving_ = true;
+        hand_.join();
+    }
+
+    /// Lets the peer send a few more, waits for all of them, and sees what arrived.
+    [[nodiscard]] honest_report finish(const wire::deadline& until) {
+        const std::size_t goal = sent_ + 10;
+        (void)server_.wait(until, [&] { return sent_ >= goal; });
+        holding_ = true; // from here on nothing new is sent
+        (void)server_.wait(until, [&] { return idle_.load(); });
+        (void)server_.await(name, sent_, until);
+        const auto got = server_.delivered(name);
+        const std::size_t right = rightly_delivered(got, name);
+        return {sent_, right, right == got.size()};
+    }
+
+private:
+    void work(zmq::context_t& context) {
+        try {
+            pusher mine{context, line_};
+            auto next = std::chrono::steady_clock::now();
+            while (!leaving_) {
+                idle_ = holding_.load();
+                const bool enough = sent_ - std::min<std::size_t>(sent_, server_.count(name)) >= under_way_;
+                if (holding_ || enough || std::chrono::steady_clock::now() < next) {
+                    server_.wait_a_tick(2ms);
+                    continue;
+                }
+                if (mine.push(name, sent_ + 1)) ++sent_;
+                next = std::chrono::steady_clock::now() + pace_;
+            }
+        } catch (const zmq::error_t&) {
+            // The context ended first: so does the work.
+        }
+        idle_ = true;
+    }
+
+    victim& server_;
+    line_to_server line_;
+    std::chrono::milliseconds pace_;
+    std::size_t under_way_;
+    std::atomic<std::size_t> sent_{0};
+    std::atomic<bool> holding_{false};
+    std::atomic<bool> idle_{false};
+    std::atomic<bool> leaving_{false};
+    std::thread hand_; // last: everything above exists when it starts
+};
+
+} // namespace gauntlet

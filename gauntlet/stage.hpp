@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Where one attack meets one program: its keys, its process, the honest peer beside it. Gauntlet.
+
+#include "attacks.hpp"
+#include "credentials.hpp"
+#include "honest.hpp"
+#include "victim.hpp"
+
+#include "../tests/wire/support/curve.hpp"
+#include "../tests/wire/support/tcp.hpp"
+#include "../tests/wire/support/zmtp.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+#include <zmq.hpp>
+
+namespace gauntlet {
+
+/// The loopback address hostile connections come from; the honest peer has its own.
+inline constexpr const char* hostile_address = "127.0.0.66";
+
+class stage {
+public:
+    stage(program which, bare_keys keys, const surroundings& where)
+        : which_{which}, bare_keys_{keys}, programs_{where.programs}, keys_{where.scratch} {}
+
+    [[nodiscard]] bool ironhouse() const noexcept { return which_ == program::ironhouse; }
+    /// Whether this program speaks CURVE: the attacker adapts to what it meets.
+    [[nodiscard]] bool curve() const noexcept { return ironhouse() || bare_keys_ != bare_keys::none; }
+    [[nodiscard]] credentials& keys() noexcept { return keys_; }
+    [[nodiscard]] zmq::context_t& context() noexcept { return context_; }
+    [[nodiscard]] victim& server() { return *server_; }
+
+    /// Starts the server and the honest peer, and waits until the peer is served.
+    void open(std::chrono::milliseconds pace = 4ms) {
+        start_server();
+        if (!server().opened())
+            throw wire::broken_setup{"the server does not start: " + server().refusal().value_or("no word from it")};
+        welcome_honest_peer(pace);
+        server().take_baseline();
+    }
+    void start_server() {
+        ann_.reset();
+        std::vector<std::string> words{"sink"};
+        if (!ironhouse()) words.emplace_back(name_of(bare_keys_));
+        server_ = std::make_unique<victim>(command(std::move(words)));
+    }
+    void welcome_honest_peer(std::chrono::milliseconds pace = 4ms) {
+        ann_ = std::make_unique<honest_peer>(context_, server(), line(honest_peer::name), pace);
+        if (server().await(honest_peer::name, 5, 10s) < 5) throw wire::broken_setup{"the honest peer was never served"};
+    }
+
+    /// Starts the program as a client of that address.
+    void open_client(const std::string& server_address) {
+        std::vector<std::string> words = command({"source"});
+        words.push_back(server_address);
+        server_ = std::make_unique<victim>(words);
+        if (!server().opened())
+            throw wire::broken_setup{"the client does not start: " + server().refusal().value_or("no word from it")};
+        server().take_baseline();
+    }
+
+    /// How a peer of that name reaches the server, past `port` when somebody sits on its line.
+    [[nodiscard]] line_to_server line(const std::string& who, std::optional<std::uint16_t> port = {},
+                                      std::string from = "127.0.0.9") {
+        line_to_server made{.port = port.value_or(server().port()), .from = std::move(from)};
+        if (curve()) {
+            made.identity = keys_.of(who);
+            made.server_key = keys_.server().public_key;
+        }
+        return made;
+    }
+
+    /// A hostile connection, before anything is said; empty when nobody accepts it.
+    [[nodiscard]] std::optional<wire::connection> try_knock() {
+        return wire::connection::attempt(server().port(), hostile_address, 2s);
+    }
+    [[nodiscard]] wire::connection knock() { return wire::connection::to(server().port(), hostile_address, 2s); }
+
+    /// A hostile peer that writes its CURVE frames by hand, under the key of that name.
+    [[nodiscard]] wire::curve_client curve_peer(const std::string& who) { return curve_peer(who, knock()); }
+    /// The same, or nothing when the server does not take it in.
+    [[nodiscard]] std::unique_ptr<wire::curve_client> accepted_peer(const std::string& who,
+                                                                    std::chrono::milliseconds patience = 3s) {
+        auto line = try_knock();
+        if (!line) return nullptr;
+        auto peer = std::make_unique<wire::curve_client>(curve_peer(who, std::move(*line)));
+        if (!peer->handshake(patience).accepted()) return nullptr;
+        return peer;
+    }
+
+    /// What came of the attack, completed by what every program owes in the end: it runs, it answers, and the honest
+    /// peer was served throughout.
+    [[nodiscard]] outcome conclude(outcome so_far) {
+        honest_report ann;
+        if (ann_) ann = ann_->finish(6s);
+        if (const auto end = server().ended(0s)) {
+            so_far.held = false;
+            so_far.text = "died: " + end->text();
+            return so_far;
+        }
+        if (!server().ask("ping", "pong", 2s)) {
+            so_far.held = false;
+            so_far.text += "; no longer answers";
+        }
+        if (ann_ && !ann.served()) {
+            so_far.held = false;
+            so_far.text += "; " + ann.complaint();
+        }
+        return so_far;
+    }
+    /// How the program ended; empty while it runs, or when none was started.
+    [[nodiscard]] std::optional<wire::exit_status> ended() {
+        return server_ ? server_->ended(0s) : std::optional<wire::exit_status>{};
+    }
+    void dismiss_honest_peer() { ann_.reset(); }
+
+private:
+    [[nodiscard]] wire::curve_client curve_peer(const std::string& who, wire::connection line) {
+        const key_pair& own = keys_.of(who);
+        return {std::move(line),
+                {.identity = {wire::from_z85(own.public_key), wire::from_z85(own.secret_key)},
+                 .server = wire::from_z85(keys_.server().public_key),
+                 .socket_type = "PUSH"}};
+    }
+    static const char* name_of(bare_keys keys) noexcept {
+        switch (keys) {
+        case bare_keys::none: return "none";
+        case bare_keys::curve: return "curve";
+        case bare_keys::authenticator: break;
+        }
+        return "authenticator";
+    }
+    [[nodiscard]] std::vector<std::string> command(std::vector<std::string> words) const {
+        words.insert(words.begin(), (programs_ / (ironhouse() ? "victim_ironhouse" : "victim_bare")).string());
+        words.push_back(keys_.home().string());
+        return words;
+    }
+
+    program which_;
+    bare_keys bare_keys_;
+    std::filesystem::path programs_;
+    credentials keys_;
+    zmq::context_t context_;
+    std::unique_ptr<victim> server_;
+    std::unique_ptr<honest_peer> ann_; // last: it uses all of the above
+};
+
+} // namespace gauntlet

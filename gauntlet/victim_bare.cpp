@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+
+/// \file
+/// The same job as victim_ironhouse on plain cppzmq, written the way tutorials write it. Gauntlet.
+///
+/// Nothing here is wrong on purpose: every call is the usual one, and what is missing is what libzmq lets a program
+/// leave out. README.md says for each attack which of these configurations it meets, and why people write it.
+
+#include "victim_lines.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <zmq.hpp>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Reads a key from a certificate file: the text between the quotes on the line that starts with its name.
+std::string key_in(const std::filesystem::path& file, std::string_view name) {
+    std::ifstream in{file};
+    std::string key;
+    for (std::string line; std::getline(in, line);) {
+        const auto start = line.find_first_not_of(' ');
+        if (start == std::string::npos || line.compare(start, name.size(), name) != 0) continue;
+        const auto open = line.find('"');
+        const auto close = line.rfind('"');
+        if (open != std::string::npos && close > open) key = line.substr(open + 1, close - open - 1);
+    }
+    if (key.empty()) throw std::runtime_error{"no " + std::string{name} + " in " + file.string()};
+    return key;
+}
+
+std::string z85(const zmq::message_t& raw) {
+    char text[41] = {};
+    if (raw.size() != 32 || zmq_z85_encode(text, raw.data<std::uint8_t>(), 32) == nullptr) return {};
+    return text;
+}
+
+/// The ZAP handler of the tutorials: a thread with a REP socket that answers from a list of keys.
+class authenticator {
+public:
+    authenticator(zmq::context_t& context, const std::filesystem::path& directory)
+        : door_{context, zmq::socket_type::rep} {
+        for (const auto& entry : std::filesystem::directory_iterator{directory})
+            allowed_.insert(key_in(entry.path(), "public-key"));
+        door_.bind("inproc://zeromq.zap.01");
+        thread_ = std::thread{[this] { serve(); }};
+    }
+    ~authenticator() { end(); }
+    authenticator(const authenticator&) = delete;
+    authenticator& operator=(const authenticator&) = delete;
+
+    /// As when something in the loop throws and the thread's catch-all writes a log line and returns.
+    void end() {
+        leave_ = true;
+        if (thread_.joinable()) thread_.join();
+    }
+
+private:
+    void serve() {
+        while (!leave_) {
+            zmq::pollitem_t item{door_.handle(), 0, ZMQ_POLLIN, 0};
+            if (zmq::poll(&item, 1, 20ms) == 0) continue;
+            std::string request[7];
+            std::string key;
+            for (std::size_t i = 0;; ++i) {
+                zmq::message_t frame;
+                (void)door_.recv(frame);
+                if (i < 7) request[i] = frame.to_string();
+                if (i == 6) key = z85(frame);
+                if (!frame.more()) break;
+            }
+            const bool known = request[5] == "CURVE" && allowed_.contains(key);
+            for (const std::string& part : {std::string{"1.0"}, request[1], std::string{known ? "200" : "400"},
+                                            std::string{known ? "OK" : "unknown key"}, std::string{}})
+                door_.send(zmq::buffer(part), zmq::send_flags::sndmore);
+            door_.send(zmq::message_t{}, zmq::send_flags::none);
+        }
+        door_.close();
+    }
+
+    zmq::socket_t door_;
+    std::set<std::string> allowed_;
+    std::atomic<bool> leave_{false};
+    std::thread thread_;
+};
+
+/// Takes one order, which is two frames, and writes it down.
+void take_order(zmq::socket_t& sink) {
+    zmq::message_t head;
+    zmq::message_t body;
+    (void)sink.recv(head);
+    (void)sink.recv(body);
+    const auto order = victim_lines::parse_head(head.to_string_view());
+    if (order)
+        victim_lines::delivered(order->number, order->from, body.to_string_view());
+    else
+        victim_lines::say("strange " + std::to_string(head.size() + body.size()));
+}
+
+/// Collects orders. `security`: none, curve (keys, but nobody asks whose they are) or authenticator.
+[[noreturn]] void sink(const std::string& security, const std::filesystem::path& home) {
+    zmq::context_t context;
+    std::optional<authenticator> guard;
+    if (security == "authenticator") guard.emplace(context, home / "clients");
+
+    zmq::socket_t sink{context, zmq::socket_type::pull};
+    if (security != "none") {
+        sink.set(zmq::sockopt::curve_server, true);
+        sink.set(zmq::sockopt::curve_secretkey, key_in(home / "server.key_secret", "secret-key"));
+    }
+    sink.bind("tcp://127.0.0.1:*");
+    const std::string endpoint = sink.get(zmq::sockopt::last_endpoint);
+    victim_lines::say("ready " + endpoint.substr(endpoint.rfind(':') + 1));
+
+    victim_lines::commands commands;
+    std::thread helper;
+    for (;;) {
+        zmq::pollitem_t items[] = {{sink.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, 0, ZMQ_POLLIN, 0}};
+        zmq::poll(items, 2, -1ms);
+        if ((items[0].revents & ZMQ_POLLIN) != 0) take_order(sink);
+        if ((items[1].revents & ZMQ_POLLIN) == 0) continue;
+
+        while (auto command = commands.next(0)) {
+            if (command == "pause") {
+                victim_lines::say("paused");
+                while (command != "resume" && command != "stop") command = commands.next(-1);
+                victim_lines::say("resumed");
+            }
+            if (command == "ping") victim_lines::say("pong");
+            if (command == "kill-authenticator") {
+                if (guard) guard->end();
+                victim_lines::say("dead");
+            }
+            // One worker is too slow, so a second one helps with the same socket.
+            if (command == "second-thread")
+                helper = std::thread{[&sink] {
+                    for (;;) {
+                        zmq::pollitem_t item{sink.handle(), 0, ZMQ_POLLIN, 0};
+                        while (zmq::poll(&item, 1, 0ms) > 0) take_order(sink);
+                    }
+                }};
+            if (command == "stop") {
+                victim_lines::say("bye");
+                std::_Exit(0); // a helper cannot be asked to leave
+            }
+        }
+    }
+}
+
+/// Sends orders to a server whose key it knows.
+int source(const std::filesystem::path& home, const std::string& server) {
+    zmq::context_t context;
+    zmq::socket_t source{context, zmq::socket_type::push};
+    source.set(zmq::sockopt::linger, 0);
+    source.set(zmq::sockopt::curve_serverkey, key_in(home / "server.key", "public-key"));
+    source.set(zmq::sockopt::curve_publickey, key_in(home / "ann.key_secret", "public-key"));
+    source.set(zmq::sockopt::curve_secretkey, key_in(home / "ann.key_secret", "secret-key"));
+    source.connect("tcp://" + server);
+    victim_lines::say("ready 0");
+
+    victim_lines::commands commands;
+    std::uint64_t sent = 0;
+    for (;;) {
+        const auto command = commands.next(-1);
+        if (command == "ping") victim_lines::say("pong");
+        if (command == "stop") break;
+        if (command && command->starts_with("send ")) {
+            for (auto left = victim_lines::number(command->substr(5)).value_or(0); left != 0; --left) {
+                ++sent;
+                const std::string head = "ann " + std::to_string(sent);
+                source.send(zmq::buffer(head), zmq::send_flags::sndmore);
+                source.send(zmq::buffer(victim_lines::honest_body("ann", sent)), zmq::send_flags::none);
+            }
+            victim_lines::say("queued " + std::to_string(sent));
+        }
+    }
+    victim_lines::say("bye");
+    return 0;
+}
+
+} // namespace
+
+/// victim_bare sink <none|curve|authenticator> <folder of keys>
+/// victim_bare source <folder of keys> <address:port>
+int main(int argc, char** argv) {
+    if (argc != 4) return 2;
+    try {
+        if (std::string_view{argv[1]} == "sink") sink(argv[2], argv[3]);
+        if (std::string_view{argv[1]} == "source") return source(argv[2], argv[3]);
+    } catch (const std::exception& problem) {
+        victim_lines::say("refused " + std::string{problem.what()});
+        return 3;
+    }
+    return 2;
+}

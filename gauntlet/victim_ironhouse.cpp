@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+
+/// \file
+/// The same job as victim_bare on Ironhouse. Gauntlet.
+///
+/// One program for all attacks, and nothing in it is there because of them: limits, keys and owner are what the types ask
+/// for.
+
+#include "victim_lines.hpp"
+
+#include <ironhouse/detail/fault.hpp>
+#include <ironhouse/ironhouse.hpp>
+
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <thread>
+
+namespace {
+
+namespace ih = ironhouse;
+using namespace ih::literals;
+
+inline constexpr ih::inbound orders{
+    .peers = 16_peers,
+    .queue = 50_messages,
+    .frames = 4_frames,
+    .frame = 16_KiB,
+};
+static_assert(ih::memory_ceiling(orders) <= 128_MiB);
+
+/// Collects orders.
+[[noreturn]] void sink(const std::string& home) {
+    ih::context context;
+    ih::socket<ih::pull, orders, ih::curve_server> sink{
+        context,
+        {
+            .domain = "orders",
+            .clients = ih::keyring::from_directory(home + "/clients"),
+            .identity = ih::certificate::load(home + "/server.key_secret"),
+        }};
+    sink.bind("tcp://127.0.0.1:*");
+    const std::string endpoint = sink.last_endpoint();
+    victim_lines::say("ready " + endpoint.substr(endpoint.rfind(':') + 1) + ' ' +
+                      std::to_string(ih::memory_ceiling(orders).count()) + ' ' +
+                      std::to_string(ih::guard_slack(orders).count()));
+
+    victim_lines::commands commands;
+    std::thread helper;
+    bool dying = false;
+    decltype(sink)::message order;
+    for (;;) {
+        if (sink.receive(order, 20ms) == ih::receive_status::received) {
+            const auto head = victim_lines::parse_head(order[0].text());
+            if (head && order.size() == 2)
+                victim_lines::delivered(head->number, order.sender(), order[1].text());
+            else
+                victim_lines::say("strange " + std::to_string(order.size()));
+        }
+        if (dying && context.count(ih::reason::sentry_failed) != 0) {
+            dying = false;
+            victim_lines::say("dead");
+        }
+        while (auto command = commands.next(0)) {
+            if (command == "pause") {
+                victim_lines::say("paused");
+                while (command != "resume" && command != "stop") command = commands.next(-1);
+                victim_lines::say("resumed");
+            }
+            if (command == "ping") victim_lines::say("pong");
+            if (command == "kill-authenticator") {
+                ih::detail::kill_authenticator(context);
+                dying = true;
+            }
+            // The mistake C++ cannot see: the socket goes to a second thread by reference.
+            if (command == "second-thread")
+                helper = std::thread{[&sink] {
+                    decltype(sink)::message stolen;
+                    while (sink.receive(stolen, 1s) != ih::receive_status::closing) {}
+                }};
+            if (command == "stop") {
+                victim_lines::say("bye");
+                std::_Exit(0); // a helper cannot be asked to leave
+            }
+        }
+    }
+}
+
+inline constexpr ih::outbound outgoing{.peers = 1_peers, .queue = 100_messages, .frames = 4_frames, .frame = 16_KiB};
+
+/// Sends orders to a server whose key it knows.
+int source(const std::string& home, const std::string& server) {
+    using target = ih::connect_endpoint<ih::curve_client::protects>;
+    ih::context context;
+    ih::socket<ih::push, outgoing, ih::curve_client> source{
+        context,
+        {
+            .identity = ih::certificate::load(home + "/ann.key_secret"),
+            .server = ih::certificate::load_public(home + "/server.key").key(),
+        }};
+    source.connect(target::parse("tcp://" + server));
+    victim_lines::say("ready 0");
+
+    victim_lines::commands commands;
+    std::uint64_t sent = 0;
+    decltype(source)::message order;
+    for (;;) {
+        const auto command = commands.next(20);
+        (void)source.service(); // an idle owner connects again here
+        if (command == "ping") victim_lines::say("pong");
+        if (command == "stop") break;
+        if (command && command->starts_with("send ")) {
+            for (auto left = victim_lines::number(command->substr(5)).value_or(0); left != 0; --left) {
+                ++sent;
+                const std::string number = std::to_string(sent);
+                const std::string body = victim_lines::honest_body("ann", sent);
+                if (!order.add("ann " + number) || !order.add(body)) return 6;
+                while (source.send(order, 250ms) != ih::send_status::queued) {}
+            }
+            victim_lines::say("queued " + std::to_string(sent));
+        }
+    }
+    victim_lines::say("bye");
+    return 0;
+}
+
+} // namespace
+
+/// victim_ironhouse sink <folder of keys>
+/// victim_ironhouse source <folder of keys> <address:port>
+int main(int argc, char** argv) {
+    try {
+        if (argc == 3 && std::string_view{argv[1]} == "sink") sink(argv[2]);
+        if (argc == 4 && std::string_view{argv[1]} == "source") return source(argv[2], argv[3]);
+    } catch (const std::exception& problem) {
+        victim_lines::say(std::string{"refused "} + problem.what());
+        return 3;
+    }
+    return 2;
+}
