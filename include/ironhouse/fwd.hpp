@@ -4,8 +4,8 @@
 /// \file
 /// Every public name, at no cost: enough to declare functions that take or return them.
 ///
-/// Missing are names that C++ cannot declare ahead: concepts, and templates over values of our own types (message,
-/// basic_endpoint, connect_endpoint). A function takes those as any_message&, or as a template parameter.
+/// Missing are names that C++ cannot declare ahead: concepts, templates over them (socket_ref) or over values of our own
+/// types (message, basic_endpoint, connect_endpoint), and poll_status. Functions can take any_message&, or be templates.
 
 #include <ironhouse/core/status.hpp>
 #include <ironhouse/detail/abi.hpp>
@@ -93,6 +93,7 @@ enum class poll_for : unsigned char;
 class poller;
 
 // threads/
+template <class Value> class channel_end;
 class thread;
 
 namespace detail {

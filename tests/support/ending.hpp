@@ -48,6 +48,8 @@ inline const std::string used_by_another_thread =
     "a socket was used by a thread that does not own it; detach() hands it over";
 inline const std::string used_in_forked_child =
     "a socket was used in a forked child; only the process that opened it may";
+inline const std::string context_in_forked_child =
+    "a context was used in a forked child; only the process that opened it may";
 inline const std::string used_after_close = "a socket was used after close() or detach()";
 inline const std::string attached_twice = "a detached socket was attached twice, or after it was moved from";
 

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -251,6 +252,12 @@ struct socket_core {
     }
 
     void disconnect(const char* text) {
+        if (owner != thread_number) violated();
+        {
+            // What the sentry asked for is out of date: it would connect once more, only to be disconnected.
+            const std::lock_guard held{record->lock};
+            std::erase(record->reconnect, text);
+        }
         begin("disconnect", text);
         const auto at = std::find(connected.begin(), connected.end(), text);
         if (at == connected.end())

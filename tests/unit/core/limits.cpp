@@ -83,9 +83,13 @@ TEST_CASE("the memory ceiling is above the payload and grows with every limit", 
 
 TEST_CASE("the memory ceiling counts a slot and a header for every frame", "[limits][M2.4]") {
     // 64 bytes of slot, 40 of header, 33 of CURVE, 8 of the allocator's: 1-byte frames cost 160 times what they carry.
-    const ih::inbound tiny = inbound_of(1, 1'000'000, 1, 1);
+    const ih::outbound tiny = outbound_of(1, 1'000'000, 1, 1);
     CHECK(ih::memory_ceiling(tiny).count() >= 1'000'000LL * (64 + 96));
     CHECK(ih::memory_ceiling(tiny).count() <= 1'000'000LL * (64 + 96) * 11 / 10);
+    // What libzmq lets in whatever the limit: 514 bytes.
+    const ih::inbound received = inbound_of(1, 1'000'000, 1, 1);
+    CHECK(ih::memory_ceiling(received) == ih::memory_ceiling(inbound_of(1, 1'000'000, 1, 514)));
+    CHECK(ih::memory_ceiling(received).count() >= 1'000'000LL * (64 + 40 + 514 + 33));
 }
 
 TEST_CASE("the memory ceiling stays within a tenth of large payloads", "[limits][M2.4]") {

@@ -2,6 +2,7 @@
 #include <ironhouse/socket/context.hpp>
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "support/ending.hpp"
 #include "support/sockets.hpp"
 
 namespace ih = ironhouse;
@@ -114,4 +116,35 @@ TEST_CASE("a context that never had a socket ends at once, and many can follow e
         const auto context = std::make_unique<ih::context>();
         CHECK(context->count(ih::reason::client_admitted) == 0);
     }
+}
+
+TEST_CASE("a forked child that opens a socket in its parent's context ends with one line", "[context][B9]") {
+    ih::context context;
+    const ending end = in_child([&] {
+        sink_type sink{context, {}};
+        return 0;
+    });
+    INFO(end.said);
+    CHECK(end.fatal(context_in_forked_child));
+    sink_type sink{context, {}};
+    sink.bind("inproc://the-parents");
+    sink_type::message m;
+    CHECK(sink.try_receive(m) == receive_status::timed_out);
+}
+
+TEST_CASE("a forked child leaves its parent's context alone: no shutdown, no wait for threads it has not",
+          "[context][B9]") {
+    std::optional<ih::context> context;
+    context.emplace(); // without a socket before the fork
+    const ending end = in_child([&] {
+        context->shutdown();
+        context.reset();
+        const ih::context own;
+        return 0;
+    });
+    INFO(end.said);
+    CHECK(end.code == 0);
+    sink_type sink{*context, {}};
+    sink_type::message m;
+    CHECK(sink.receive(m, 1ms) == receive_status::timed_out);
 }

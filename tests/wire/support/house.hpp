@@ -98,8 +98,8 @@ public:
     [[nodiscard]] std::function<void(const ih::event&)> listening() {
         return [this](const ih::event& e) {
             const std::lock_guard held{lock_};
-            all_.push_back({e.why, std::string{e.domain}, std::string{e.peer}, std::string{e.address},
-                            std::string{e.detail}});
+            all_.push_back(
+                {e.why, std::string{e.domain}, std::string{e.peer}, std::string{e.address}, std::string{e.detail}});
         };
     }
     [[nodiscard]] std::vector<heard> of(ih::reason why) const {
@@ -138,12 +138,14 @@ template <class Pattern> consteval typename Pattern::limits limits_of() {
 template <class Pattern> using server_of = ih::socket<Pattern, limits_of<Pattern>(), ih::curve_server>;
 template <class Pattern> using client_of = ih::socket<Pattern, limits_of<Pattern>(), ih::curve_client>;
 
-template <class Socket> [[nodiscard]] std::uint16_t port_of(Socket& bound) { return wire::port_of(bound.last_endpoint()); }
+template <class Socket> [[nodiscard]] std::uint16_t port_of(Socket& bound) {
+    return wire::port_of(bound.last_endpoint());
+}
 
 [[nodiscard]] inline auto endpoint_at(std::uint16_t port, const std::string& from = {}) {
     const std::string source = from.empty() ? from : from + ":0;";
-    return ih::connect_endpoint<ih::curve_client::protects>::parse("tcp://" + source + "127.0.0.1:" +
-                                                                   std::to_string(port));
+    return ih::connect_endpoint<ih::curve_client::protects>::parse("tcp://" + source +
+                                                                   "127.0.0.1:" + std::to_string(port));
 }
 
 /// Who talks to a server of that pattern, and how hand-written peers name that type.
