@@ -4,7 +4,7 @@
 # of them are present, so that a plain build needs nothing more than cppzmq, libzmq, libsodium and Catch2.
 
 set(_ironhouse_gauntlet OFF)
-if(PROJECT_IS_TOP_LEVEL AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/gauntlet/CMakeLists.txt)
+if(PROJECT_IS_TOP_LEVEL)
     set(_ironhouse_gauntlet ON)
     foreach(_ironhouse_package IN ITEMS CLI11 fmt nlohmann_json)
         find_package(${_ironhouse_package} QUIET)

@@ -16,7 +16,7 @@ inline constexpr ih::outbound limits{.peers = 1_peer, .queue = 2_messages, .fram
 
 using target = ih::socket<ih::push, limits, ih::curve_client>;
 
-void probe(ih::context& context, ih::certificate& ann, const ih::public_key& server) {
+void probe(ih::context& context, [[maybe_unused]] ih::certificate& ann, [[maybe_unused]] const ih::public_key& server) {
 #if VIOLATE == 1
     target s{context, {.identity = std::move(ann)}};
 #elif VIOLATE == 2

@@ -16,7 +16,7 @@ inline constexpr ih::inbound limits{.peers = 1_peer, .queue = 2_messages, .frame
 
 using target = ih::socket<ih::pull, limits, ih::curve_server>;
 
-void probe(ih::context& context, ih::certificate& us, const ih::keyring& ring) {
+void probe(ih::context& context, [[maybe_unused]] ih::certificate& us, [[maybe_unused]] const ih::keyring& ring) {
 #if VIOLATE == 1
     target s{context, {.domain = "orders", .identity = std::move(us)}};
 #elif VIOLATE == 2

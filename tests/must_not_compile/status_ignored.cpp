@@ -19,7 +19,7 @@ inline constexpr ih::duplex both{.in = incoming, .out = outgoing};
 
 using target = ih::socket<ih::dealer, both, ih::curve_client>;
 
-void probe(target& s, target::message& m, ih::poller& p) {
+void probe([[maybe_unused]] target& s, [[maybe_unused]] target::message& m, [[maybe_unused]] ih::poller& p) {
 #if VIOLATE == 1
     s.send(m, 1s);
 #elif VIOLATE == 2

@@ -16,7 +16,7 @@
 namespace ih = ironhouse;
 using namespace ih::literals;
 
-void probe(std::string& text, int& number) {
+void probe([[maybe_unused]] std::string& text, [[maybe_unused]] int& number) {
 #if VIOLATE == 1
     ih::thread t{[](std::string&) {}, std::ref(text)};
 #elif VIOLATE == 2

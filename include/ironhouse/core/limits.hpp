@@ -356,11 +356,12 @@ template <class Limits> [[nodiscard]] constexpr bool within(const Limits& runtim
 template <class Limits>
 void require_within(const Limits& runtime, const Limits& ceiling, const std::string& during,
                     const std::string& prefix) {
-    const auto refuse = [&](const char* field, auto value, auto limit) {
-        if (value <= limit) return;
+    // `most`, not `limit`: a program's own global of that name would be shadowed, and some compile with -Wshadow.
+    const auto refuse = [&](const char* field, auto given, auto most) {
+        if (given <= most) return;
         throw error{error::misuse, during,
-                    prefix + field + " = " + std::to_string(value.count()) +
-                        " is above the ceiling of the socket's type, " + std::to_string(limit.count())};
+                    prefix + field + " = " + std::to_string(given.count()) +
+                        " is above the ceiling of the socket's type, " + std::to_string(most.count())};
     };
     if (const char* complaint = limits_complaint(runtime)) throw error{error::misuse, during, prefix + complaint};
     refuse("peers", runtime.peers, ceiling.peers);

@@ -13,7 +13,7 @@ namespace ironhouse::inline IRONHOUSE_ABI {
 
 /// What became of a message to be sent. Only `queued` takes it; with every other status it is still the caller's.
 enum class [[nodiscard]] send_status : std::uint8_t{
-    queued,      ///< Accepted here. It may still be lost with the connection: after a bad answer, libzmq drops the queue.
+    queued,      ///< Accepted here. It may still be lost with the connection: a bad answer loses the queue.
     full,        ///< The queue stayed full for as long as the patience lasted. Retry is safe.
     no_peer,     ///< Nobody is connected to a socket that was bound. Retry is safe.
     unroutable,  ///< A router knows no peer by this routing id, or the message carries none.
