@@ -481,6 +481,7 @@ TEST_CASE("the shortest queue never stalls, although a name takes one of its pla
 TEST_CASE("the routing ids that a router gives its peers differ from process to process", "[wire][B6]") {
     const people who;
     const auto ids_of_a_process = [&] {
+        std::fflush(stdout); // or the child would say it as well
         auto child = wire::child::running([&] {
             ih::context context;
             server_of<ih::router> router{context, who.serving()};

@@ -353,21 +353,23 @@ template <class Limits> [[nodiscard]] constexpr bool within(const Limits& runtim
     return within(runtime.in, ceiling.in) && within(runtime.out, ceiling.out);
 }
 
+// No lambda and no template: GCC's -Wshadow compares their parameters with the globals of whoever instantiates them.
+inline void require_at_most(const char* field, std::int64_t value, std::int64_t most, const std::string& during,
+                            const std::string& prefix) {
+    if (value > most)
+        throw error{error::misuse, during,
+                    prefix + field + " = " + std::to_string(value) + " is above the ceiling of the socket's type, " +
+                        std::to_string(most)};
+}
+
 template <class Limits>
 void require_within(const Limits& runtime, const Limits& ceiling, const std::string& during,
                     const std::string& prefix) {
-    // `most`, not `limit`: a program's own global of that name would be shadowed, and some compile with -Wshadow.
-    const auto refuse = [&](const char* field, auto given, auto most) {
-        if (given <= most) return;
-        throw error{error::misuse, during,
-                    prefix + field + " = " + std::to_string(given.count()) +
-                        " is above the ceiling of the socket's type, " + std::to_string(most.count())};
-    };
-    if (const char* complaint = limits_complaint(runtime)) throw error{error::misuse, during, prefix + complaint};
-    refuse("peers", runtime.peers, ceiling.peers);
-    refuse("queue", runtime.queue, ceiling.queue);
-    refuse("frames", runtime.frames, ceiling.frames);
-    refuse("frame", runtime.frame, ceiling.frame);
+    if (limits_complaint(runtime) != nullptr) throw error{error::misuse, during, prefix + limits_complaint(runtime)};
+    require_at_most("peers", runtime.peers.count(), ceiling.peers.count(), during, prefix);
+    require_at_most("queue", runtime.queue.count(), ceiling.queue.count(), during, prefix);
+    require_at_most("frames", runtime.frames.count(), ceiling.frames.count(), during, prefix);
+    require_at_most("frame", runtime.frame.count(), ceiling.frame.count(), during, prefix);
 }
 
 /// Refuses run-time limits that are wrong or above the ceiling, with field, value and ceiling in the text.
