@@ -6,13 +6,14 @@
 
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/refuse.hpp>
 #include <ironhouse/detail/sodium.hpp>
 
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -56,9 +57,9 @@ inline std::string system_text(int code) {
     return error_text(::strerror_r(code, buffer, sizeof buffer), buffer);
 }
 
-[[noreturn]] inline void refuse_by_system(const std::string& during, const std::string& what, int code) {
+[[noreturn, gnu::cold]] inline void refuse_by_system(const std::string& during, const char* what, int code) {
     const bool short_of = code == EMFILE || code == ENFILE || code == ENOMEM || code == ENOSPC || code == EDQUOT;
-    throw error{short_of ? error::exhausted : error::rejected, during, what + ": " + system_text(code), code};
+    refuse(short_of ? error::exhausted : error::rejected, during, {what, ": ", system_text(code)}, code);
 }
 
 /// A path the system reads to the end as given; control characters would also forge lines in a log.
@@ -70,7 +71,7 @@ inline void require_path(const std::string& path, const std::string& operation) 
         const auto code = static_cast<unsigned char>(c);
         if (code < 0x20 || code == 0x7f) complaint = "the path holds a control character";
     }
-    if (complaint != nullptr) throw error{error::misuse, operation, complaint};
+    if (complaint != nullptr) refuse(error::misuse, operation, {complaint});
 }
 
 /// Whom a file is trusted from. Each looks at the opened file, never at the name again.
@@ -82,37 +83,36 @@ enum class file_rule : std::uint8_t {
 };
 
 [[nodiscard]] inline std::string mode_text(::mode_t mode) {
-    char buffer[16];
-    std::snprintf(buffer, sizeof buffer, "0%03o", static_cast<unsigned>(mode & 07777));
-    return buffer;
+    std::string text = "0000";
+    for (std::size_t at = text.size(); at-- > 0; mode >>= 3) text[at] = static_cast<char>('0' + (mode & 7));
+    return text;
 }
 
 inline void require_rule(const struct ::stat& found, file_rule rule, const std::string& during) {
-    const auto refuse = [&](const std::string& text) { throw error{error::rejected, during, text}; };
-    if (!S_ISREG(found.st_mode)) refuse("not a regular file");
+    const auto no = [&](std::initializer_list<std::string_view> why) { refuse(error::rejected, during, why); };
+    if (!S_ISREG(found.st_mode)) no({"not a regular file"});
     if (static_cast<std::uintmax_t>(found.st_size) > file_limit) {
-        refuse("the file has " + std::to_string(found.st_size) + " bytes; at most 65536 are read");
+        no({"the file has ", std::to_string(found.st_size), " bytes; at most 65536 are read"});
     }
     const std::string mode = mode_text(found.st_mode);
     if (rule == file_rule::public_text) {
-        if ((found.st_mode & S_IWOTH) != 0) refuse("every user of the machine may write the file (mode " + mode + ")");
+        if ((found.st_mode & S_IWOTH) != 0) no({"every user of the machine may write the file (mode ", mode, ")"});
         return;
     }
     if (found.st_uid != ::geteuid() && found.st_uid != 0) {
-        refuse("the file belongs to user " + std::to_string(found.st_uid) + ", neither to this process nor to root");
+        no({"the file belongs to user ", std::to_string(found.st_uid), ", neither to this process nor to root"});
     }
     if (rule == file_rule::owner_only) {
         if ((found.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-            refuse("group or others have access to the file (mode " + mode + "); chmod 600 it");
+            no({"group or others have access to the file (mode ", mode, "); chmod 600 it"});
         }
         return;
     }
     if ((found.st_mode & S_IRWXO) != 0) {
-        refuse("every user of the machine has access to the file (mode " + mode + ")" +
-               (rule == file_rule::mounted ? "; set defaultMode: 0440 (with fsGroup) or 0400 on the volume" : ""));
+        no({"every user of the machine has access to the file (mode ", mode, ")",
+            rule == file_rule::mounted ? "; set defaultMode: 0440 (with fsGroup) or 0400 on the volume" : ""});
     }
-    if ((found.st_mode & (S_IWGRP | S_IXGRP)) != 0)
-        refuse("its group may do more than read the file (mode " + mode + ")");
+    if ((found.st_mode & (S_IWGRP | S_IXGRP)) != 0) no({"its group may do more than read the file (mode ", mode, ")"});
 }
 
 /// Opens `name` under `directory` and checks what was opened. Does not wait for the other end of a FIFO.
@@ -124,8 +124,7 @@ inline void require_rule(const struct ::stat& found, file_rule rule, const std::
     descriptor file{::openat(directory, name, flags)};
     const int code = errno;
     if (file.get() < 0) {
-        if (!follow && code == ELOOP)
-            throw error{error::rejected, during, "a symbolic link is not followed here", code};
+        if (!follow && code == ELOOP) refuse(error::rejected, during, {"a symbolic link is not followed here"}, code);
         refuse_by_system(during, "cannot open it", code);
     }
     if (::fstat(file.get(), &found) != 0) refuse_by_system(during, "cannot examine it", errno);
@@ -145,8 +144,13 @@ inline void require_rule(const struct ::stat& found, file_rule rule, const std::
         }
         if (got == 0) return filled;
         filled += static_cast<std::size_t>(got);
-        if (filled == room) throw error{error::rejected, during, "the file grew while it was read"};
+        if (filled == room) refuse(error::rejected, during, {"the file grew while it was read"});
     }
+}
+
+/// "." and "..".
+[[nodiscard]] constexpr bool is_dots(std::string_view name) noexcept {
+    return name.size() <= 2 && name.find_first_not_of('.') == std::string_view::npos;
 }
 
 /// A path as the directory to open and the name in it.
@@ -159,8 +163,8 @@ struct split_path {
         const auto slash = path.rfind('/');
         directory = slash == std::string::npos ? "." : path.substr(0, slash == 0 ? 1 : slash);
         name = slash == std::string::npos ? path : path.substr(slash + 1);
-        if (name.empty() || name == "." || name == "..") {
-            throw error{error::misuse, during, "the path names a directory, not a file"};
+        if (name.empty() || is_dots(name)) {
+            refuse(error::misuse, during, {"the path names a directory, not a file"});
         }
     }
 };
@@ -173,7 +177,7 @@ public:
         ::randombytes_buf(random, sizeof random);
         char hex[2 * sizeof random + 1];
         ::sodium_bin2hex(hex, sizeof hex, random, sizeof random);
-        name_ = std::string{".ironhouse-"} + hex + ".tmp"; // a dot: no reader of a key directory takes it for a key
+        name_ = joined({".ironhouse-", hex, ".tmp"}); // a dot: no reader of a key directory takes it for a key
         fd_ = ::openat(directory_, name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd_ < 0) refuse_by_system(during, "cannot create a file beside it", errno);
     }
@@ -201,7 +205,7 @@ public:
         if (!rename_to(final_name)) {
             const int code = errno;
             if (code == EEXIST) {
-                throw error{error::rejected, during, "the file exists already and is never overwritten", code};
+                refuse(error::rejected, during, {"the file exists already and is never overwritten"}, code);
             }
             refuse_by_system(during, "cannot give it its name", code);
         }

@@ -6,6 +6,7 @@
 
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/refuse.hpp>
 
 #include <cerrno>
 #include <cstddef>
@@ -23,7 +24,7 @@ namespace ironhouse::inline IRONHOUSE_ABI::detail {
 /// Starts libsodium on first use, from any thread; throws error::unavailable when it has no randomness to offer.
 inline void init_sodium() {
     static const int started = ::sodium_init(); // 1 means that somebody else was first
-    if (started < 0) throw error{error::unavailable, "start libsodium", "it found no source of randomness"};
+    if (started < 0) refuse(error::unavailable, "start libsodium", {"it found no source of randomness"});
 }
 
 /// Overwrites the stack below the caller, where functions that have returned left what they computed.
@@ -55,8 +56,7 @@ public:
         const int kept = errno;
         data_ = static_cast<unsigned char*>(::sodium_malloc(size));
         if (data_ == nullptr) {
-            throw error{error::exhausted, "reserve guarded memory", std::to_string(size) + " bytes were refused",
-                        errno};
+            refuse(error::exhausted, "reserve guarded memory", {std::to_string(size), " bytes were refused"}, errno);
         }
         ::sodium_memzero(data_, size);
 #if defined(__unix__) || defined(__APPLE__)

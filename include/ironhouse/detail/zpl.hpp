@@ -7,12 +7,13 @@
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/files.hpp>
+#include <ironhouse/detail/refuse.hpp>
 #include <ironhouse/detail/z85.hpp>
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace ironhouse::inline IRONHOUSE_ABI::detail {
 
@@ -29,7 +30,8 @@ struct zpl_certificate {
         std::string_view name;
         std::string_view value;
     };
-    std::vector<item> metadata;
+    std::array<item, zpl_metadata_limit> metadata;
+    std::size_t metadata_size = 0;
     std::string_view public_key;
     std::string_view secret_key; // empty: none in the file
 };
@@ -77,21 +79,19 @@ struct zpl_certificate {
     bool seen_public = false;
     bool seen_secret = false;
     std::size_t number = 0;
-    const auto refuse = [&](const std::string& why) {
-        throw error{error::rejected, during, "line " + std::to_string(number) + " " + why};
+    const auto no = [&](std::string_view why, const char* more = "") {
+        refuse(error::rejected, during, {"line ", std::to_string(number), " ", why, more});
     };
 
-    if (text.size() > file_limit) {
-        throw error{error::rejected, during, "the text is longer than " + std::to_string(file_limit) + " bytes"};
-    }
+    if (text.size() > file_limit) refuse(error::rejected, during, {"the text is longer than 65536 bytes"});
     while (!text.empty()) {
         ++number;
         const std::size_t end = text.find('\n');
         std::string_view line = text.substr(0, end);
         text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-        if (line.size() > zpl_line_limit) refuse("is longer than 1000 bytes");
+        if (line.size() > zpl_line_limit) no("is longer than 1000 bytes");
         for (const char c : line) {
-            if (zpl_is_control(c)) refuse("holds a control character (a tab or a carriage return counts)");
+            if (zpl_is_control(c)) no("holds a control character (a tab or a carriage return counts)");
         }
         if (line.empty() || line.front() == '#') continue;
 
@@ -103,57 +103,56 @@ struct zpl_certificate {
                 seen_curve = true;
                 now = section::curve;
             } else if (line == "metadata" || line == "curve") {
-                refuse("begins a section for the second time");
+                no("begins a section for the second time");
             } else {
-                refuse("is not a section of a certificate: \"metadata\" or \"curve\"");
+                no("is not a section of a certificate: \"metadata\" or \"curve\"");
             }
             continue;
         }
 
-        if (!line.starts_with("    ") || line.size() == 4 || line[4] == ' ') refuse("is not indented by four spaces");
-        if (line[4] == '#') refuse("is an indented comment");
+        if (!line.starts_with("    ") || line.size() == 4 || line[4] == ' ') no("is not indented by four spaces");
+        if (line[4] == '#') no("is an indented comment");
         line.remove_prefix(4);
         const std::size_t equals = line.find(" = ");
-        if (equals == std::string_view::npos) refuse("is not of the form: name = \"value\"");
+        if (equals == std::string_view::npos) no("is not of the form: name = \"value\"");
         const std::string_view name = line.substr(0, equals);
         std::string_view value = line.substr(equals + 3);
-        if (!zpl_is_name(name)) refuse("has a name with characters that names do not have");
+        if (!zpl_is_name(name)) no("has a name with characters that names do not have");
         const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
         if (quoted) value = value.substr(1, value.size() - 2);
 
         if (now == section::none) {
-            refuse("stands before any section");
+            no("stands before any section");
         } else if (now == section::curve) {
-            if (!quoted) refuse("has a key without double quotes"); // CZMQ would cut it at its first '#'
+            if (!quoted) no("has a key without double quotes"); // CZMQ would cut it at its first '#'
             const bool is_public = name == "public-key";
-            if (!is_public && name != "secret-key") refuse("is neither public-key nor secret-key");
+            if (!is_public && name != "secret-key") no("is neither public-key nor secret-key");
             bool& seen = is_public ? seen_public : seen_secret;
-            if (seen) refuse("gives a key for the second time");
+            if (seen) no("gives a key for the second time");
             seen = true;
-            if (value.size() != 40) refuse("has a key that is not 40 characters long");
+            if (value.size() != 40) no("has a key that is not 40 characters long");
             for (const char c : value) {
-                if (z85_digit(c) > 84) refuse("has a key that is not Z85"); // pyzmq would cut quotes and spaces off
+                if (z85_digit(c) > 84) no("has a key that is not Z85"); // pyzmq would cut quotes and spaces off
             }
             (is_public ? found.public_key : found.secret_key) = value;
         } else {
-            if (zpl_looks_like_a_key(name)) refuse("has a key in the metadata");
+            if (zpl_looks_like_a_key(name)) no("has a key in the metadata");
             const char* const complaint = zpl_value_complaint(value);
-            if (complaint != nullptr) refuse(std::string{"has a value that "} + complaint);
+            if (complaint != nullptr) no("has a value that ", complaint);
             if (!quoted) {
-                if (value.empty() || value.front() == ' ' || value.back() == ' ')
-                    refuse("has an empty or ragged value");
-                if (value.find('#') != std::string_view::npos) refuse("has a '#' in a value without quotes");
+                if (value.empty() || value.front() == ' ' || value.back() == ' ') no("has an empty or ragged value");
+                if (value.find('#') != std::string_view::npos) no("has a '#' in a value without quotes");
             }
-            for (const auto& other : found.metadata) {
-                if (other.name == name) refuse("gives a metadata name for the second time");
+            for (std::size_t at = 0; at < found.metadata_size; ++at) {
+                if (found.metadata[at].name == name) no("gives a metadata name for the second time");
             }
-            if (found.metadata.size() == zpl_metadata_limit) refuse("is the 65th line of metadata; 64 are read");
-            found.metadata.push_back({name, value});
+            if (found.metadata_size == zpl_metadata_limit) no("is the 65th line of metadata; 64 are read");
+            found.metadata[found.metadata_size++] = {name, value};
         }
     }
-    if (!seen_metadata) throw error{error::rejected, during, "the section \"metadata\" is missing"};
-    if (!seen_curve) throw error{error::rejected, during, "the section \"curve\" is missing"};
-    if (!seen_public) throw error{error::rejected, during, "the public key is missing"};
+    if (!seen_metadata) refuse(error::rejected, during, {"the section \"metadata\" is missing"});
+    if (!seen_curve) refuse(error::rejected, during, {"the section \"curve\" is missing"});
+    if (!seen_public) refuse(error::rejected, during, {"the public key is missing"});
     return found;
 }
 

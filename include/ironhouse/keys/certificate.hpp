@@ -7,6 +7,7 @@
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/files.hpp>
+#include <ironhouse/detail/refuse.hpp>
 #include <ironhouse/detail/sodium.hpp>
 #include <ironhouse/detail/z85.hpp>
 #include <ironhouse/detail/zpl.hpp>
@@ -18,7 +19,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <optional>
@@ -57,7 +57,6 @@ inline constexpr std::string_view fingerprint_prefix = "ih1:";
         if (c < ' ' || c > '~') return "holds a character that is not printable ASCII";
         if (c == '#') return "holds '#', which separates a name from a connection's serial number";
         if (c == '"' || c == '\'') return "holds a quote, which the file format cannot escape";
-        if (c == '%') return "holds '%', which CZMQ takes for a printf format when it loads the file";
     }
     return nullptr;
 }
@@ -65,7 +64,7 @@ inline constexpr std::string_view fingerprint_prefix = "ih1:";
 /// The same for the name of a certain key: a fingerprint is a name for its own key only.
 [[nodiscard]] inline const char* name_complaint(std::string_view name, const ironhouse::public_key& key) {
     const char* const complaint = name_complaint(name);
-    if (complaint == nullptr && name.starts_with(fingerprint_prefix) && name != key.fingerprint()) {
+    if (complaint == nullptr && name.starts_with(fingerprint_prefix) && name.compare(key.fingerprint()) != 0) {
         return "looks like the fingerprint of another key";
     }
     return complaint;
@@ -81,56 +80,53 @@ inline constexpr std::string_view fingerprint_prefix = "ih1:";
     return nullptr;
 }
 
+// By the C library, whose calendar costs a program that includes this nothing.
+[[nodiscard]] inline std::string time_text(std::chrono::sys_seconds time) {
+    const std::time_t seconds = time.time_since_epoch().count();
+    std::tm date{};
+    char buffer[32] = "";
+    if (::gmtime_r(&seconds, &date) == nullptr) return {};
+    if (std::strftime(buffer, sizeof buffer, "%Y-%m-%dT%H:%M:%SZ", &date) == 0) return {};
+    return buffer;
+}
+
 /// RFC 3339, UTC, whole seconds, exactly "2027-01-01T00:00:00Z".
-[[nodiscard]] inline std::optional<std::chrono::sys_seconds> parse_time(std::string_view text) noexcept {
+[[nodiscard]] inline std::optional<std::chrono::sys_seconds> parse_time(std::string_view text) {
     static constexpr std::string_view shape = "dddd-dd-ddTdd:dd:ddZ";
     if (text.size() != shape.size()) return std::nullopt;
     for (std::size_t at = 0; at < shape.size(); ++at) {
         const bool digit = text[at] >= '0' && text[at] <= '9';
         if (shape[at] == 'd' ? !digit : text[at] != shape[at]) return std::nullopt;
     }
-    const auto number = [&](std::size_t at, std::size_t length) {
-        int value = 0;
-        for (; length > 0; ++at, --length) value = value * 10 + (text[at] - '0');
-        return value;
-    };
-    const std::chrono::year_month_day date{std::chrono::year{number(0, 4)},
-                                           std::chrono::month{static_cast<unsigned>(number(5, 2))},
-                                           std::chrono::day{static_cast<unsigned>(number(8, 2))}};
-    const int hour = number(11, 2);
-    const int minute = number(14, 2);
-    const int second = number(17, 2);
-    if (!date.ok() || hour > 23 || minute > 59 || second > 59) return std::nullopt;
-    return std::chrono::sys_days{date} + std::chrono::hours{hour} + std::chrono::minutes{minute} +
-           std::chrono::seconds{second};
-}
-
-[[nodiscard]] inline std::string time_text(std::chrono::sys_seconds time) {
-    const auto day = std::chrono::floor<std::chrono::days>(time);
-    const std::chrono::year_month_day date{day};
-    const auto second = static_cast<int>((time - day).count());
-    char buffer[64];
-    std::snprintf(buffer, sizeof buffer, "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
-                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), second / 3600,
-                  second / 60 % 60, second % 60);
-    return buffer;
+    const auto number = [&](std::size_t at) { return (text[at] - '0') * 10 + text[at + 1] - '0'; };
+    std::tm date{};
+    date.tm_year = number(0) * 100 + number(2) - 1900;
+    date.tm_mon = number(5) - 1;
+    date.tm_mday = number(8);
+    date.tm_hour = number(11);
+    date.tm_min = number(14);
+    date.tm_sec = number(17);
+    const std::chrono::sys_seconds time{std::chrono::seconds{::timegm(&date)}};
+    if (text.compare(time_text(time)) != 0) return std::nullopt; // no such day or hour: timegm() made another of it
+    return time;
 }
 
 /// Checks everything that is checked alike whether it comes from a file or from a program; "" when all is well.
 [[nodiscard]] inline std::string terms_complaint(const certificate_terms& terms) {
-    if (terms.not_before && terms.not_after && *terms.not_before >= *terms.not_after) {
+    if (terms.not_before && terms.not_after &&
+        terms.not_before->time_since_epoch() >= terms.not_after->time_since_epoch()) {
         return "not-before is not earlier than not-after: it would never be valid";
     }
     if (terms.roles.size() > 32) return "there are more than 32 roles";
     std::size_t length = 0; // of all, with commas
     for (std::size_t at = 0; at < terms.roles.size(); ++at) {
-        const std::string which = "role " + std::to_string(at + 1) + " ";
-        const char* const complaint = role_complaint(terms.roles[at]);
-        if (complaint != nullptr) return which + complaint;
+        const std::string& role = terms.roles[at];
+        const char* complaint = role_complaint(role);
         for (std::size_t before = 0; before < at; ++before) {
-            if (terms.roles[before] == terms.roles[at]) return which + "repeats an earlier one";
+            if (role.compare(terms.roles[before]) == 0) complaint = "repeats an earlier one";
         }
-        length += terms.roles[at].size() + 1;
+        if (complaint != nullptr) return joined({"role ", std::to_string(at + 1), " ", complaint});
+        length += role.size() + 1;
     }
     if (length > zpl_value_limit + 1) return "the roles are longer than 512 bytes together";
     return {};
@@ -143,24 +139,22 @@ inline constexpr std::string_view fingerprint_prefix = "ih1:";
 
 /// What a program may put into a file others read: stricter than what is read, since we answer for it.
 [[nodiscard]] inline std::string written_complaint(const certificate_terms& terms) {
-    const auto writable = [](const std::optional<std::chrono::sys_seconds>& time) {
-        return !time || parse_time(time_text(*time)) == time; // four-digit years
-    };
-    if (!writable(terms.not_before)) return "not-before is outside the years 0 to 9999";
-    if (!writable(terms.not_after)) return "not-after is outside the years 0 to 9999";
+    for (const auto* const time : {&terms.not_before, &terms.not_after}) {
+        if (*time && !parse_time(time_text(**time))) return "a time is outside the years 1000 to 9999";
+    }
     if (terms.metadata.size() > zpl_metadata_limit - 4) return "there are more than 60 lines of metadata";
     for (std::size_t at = 0; at < terms.metadata.size(); ++at) {
         const auto& [name, value] = terms.metadata[at];
-        const std::string which = "metadata line " + std::to_string(at + 1) + " has a ";
-        if (!zpl_is_name(name)) return which + "name with characters that names do not have";
-        if (is_reserved(name)) return which + "reserved name";
+        const char* complaint = nullptr;
+        if (!zpl_is_name(name)) complaint = "name with characters that names do not have";
+        if (is_reserved(name)) complaint = "reserved name";
         for (std::size_t before = 0; before < at; ++before) {
-            if (terms.metadata[before].first == name) return which + "name that an earlier one has";
+            if (name.compare(terms.metadata[before].first) == 0) complaint = "name that an earlier one has";
         }
-        const char* const complaint = zpl_value_complaint(value);
-        if (complaint != nullptr) return which + "value that " + complaint;
-        if (value.find('%') != std::string::npos) {
-            return which + "value with '%', which CZMQ takes for a printf format when it loads the file";
+        const char* const of_value = zpl_value_complaint(value);
+        if (complaint != nullptr || of_value != nullptr) {
+            return joined({"metadata line ", std::to_string(at + 1), " has a ",
+                           complaint != nullptr ? complaint : "value that ", complaint != nullptr ? "" : of_value});
         }
     }
     return {};
@@ -176,19 +170,19 @@ struct certificate_access;
 /// \secrets  None.
 class public_certificate {
 public:
-    /// Makes one from a key that arrived by another way, to save_public() it into a keyring's directory.
+    /// Makes one from a key that arrived by another way, to save() it into a keyring's directory.
     ///
-    /// \param name   1 to 64 bytes of printable ASCII without '#', '%' and quotes.
+    /// \param name   1 to 64 bytes of printable ASCII without '#' and quotes.
     /// \param key    Whose it is.
     /// \param terms  See certificate_terms.
     /// \throws       `error::misuse` naming the rule that was broken.
     [[nodiscard]] static public_certificate of(std::string name, const public_key& key, certificate_terms terms = {}) {
         static constexpr char during[] = "make a certificate";
         const char* const complaint = detail::name_complaint(name, key);
-        if (complaint != nullptr) throw error{error::misuse, during, std::string{"the name "} + complaint};
+        if (complaint != nullptr) detail::refuse(error::misuse, during, {"the name ", complaint});
         std::string text = detail::terms_complaint(terms);
         if (text.empty()) text = detail::written_complaint(terms);
-        if (!text.empty()) throw error{error::misuse, during, text};
+        if (!text.empty()) detail::refuse(error::misuse, during, {text});
         return public_certificate{parts{std::move(name), key, std::move(terms)}};
     }
 
@@ -218,15 +212,14 @@ public:
     /// \secrets     None in the file.
     void save(const std::string& path) const;
 
-    friend bool operator==(const public_certificate& a, const public_certificate& b) noexcept {
-        return a.parts_.key == b.parts_.key && a.parts_.name == b.parts_.name && a.parts_.terms == b.parts_.terms;
-    }
+    friend bool operator==(const public_certificate&, const public_certificate&) = default;
 
 private:
     struct parts {
         std::string name;
         public_key key;
         certificate_terms terms;
+        friend bool operator==(const parts&, const parts&) = default;
     };
     explicit public_certificate(parts&& checked) noexcept : parts_{std::move(checked)} {}
     friend struct detail::certificate_access;
@@ -243,8 +236,8 @@ public:
     /// \throws      `error::misuse` for other lengths.
     explicit passphrase(std::string_view text) : text_{text} {
         if (text.empty() || text.size() > 1024) {
-            throw error{error::misuse, "take a passphrase",
-                        std::to_string(text.size()) + " bytes given; 1 to 1024 are taken"};
+            detail::refuse(error::misuse, "take a passphrase",
+                           {std::to_string(text.size()), " bytes given; 1 to 1024 are taken"});
         }
     }
 
@@ -277,7 +270,7 @@ class certificate : detail::a_secret_is_never_copied {
 public:
     /// Makes a new identity.
     ///
-    /// \param name   1 to 64 bytes of printable ASCII without '#', '%' and quotes.
+    /// \param name   1 to 64 bytes of printable ASCII without '#' and quotes.
     /// \param terms  See certificate_terms.
     /// \throws       `error::misuse` for a name or terms that cannot be written; as keypair::generate().
     [[nodiscard]] static certificate generate(std::string name, certificate_terms terms = {}) {
@@ -384,54 +377,56 @@ struct certificate_access {
 
 /// Gives meaning to what parse_zpl() found.
 [[nodiscard]] inline public_certificate interpret(const zpl_certificate& found, const std::string& during) {
-    const auto refuse = [&](const std::string& text) { throw error{error::rejected, during, text}; };
     init_sodium();
     unsigned char bytes[32];
     const char* complaint = parse_key(found.public_key, bytes);
-    if (complaint != nullptr) refuse(std::string{"the public key "} + complaint);
+    if (complaint != nullptr) refuse(error::rejected, during, {"the public key ", complaint});
     const auto key = key_access::checked(bytes);
 
     std::string name;
     certificate_terms terms;
-    for (const auto& item : found.metadata) {
-        if (item.name == "name") {
+    for (std::size_t at = 0; at < found.metadata_size; ++at) {
+        const auto& item = found.metadata[at];
+        const auto named = [&](std::string_view wanted) { return item.name.compare(wanted) == 0; };
+        if (named("name")) {
             complaint = name_complaint(item.value, key);
-            if (complaint != nullptr) refuse(std::string{"the name "} + complaint);
+            if (complaint != nullptr) refuse(error::rejected, during, {"the name ", complaint});
             name = item.value;
-        } else if (item.name == "not-before" || item.name == "not-after" || item.name == "expires") {
-            auto& field = item.name == "not-before" ? terms.not_before : terms.not_after;
-            if (field) refuse("not-after and expires are both given"); // one name twice was refused before
+        } else if (named("not-before") || named("not-after") || named("expires")) {
+            auto& field = named("not-before") ? terms.not_before : terms.not_after;
+            // One name twice was refused before.
+            if (field) refuse(error::rejected, during, {"not-after and expires are both given"});
             field = parse_time(item.value);
-            if (!field) refuse(std::string{item.name} + " is not a time like 2027-01-01T00:00:00Z");
-        } else if (item.name == "roles") {
+            if (!field) refuse(error::rejected, during, {item.name, " is not a time like 2027-01-01T00:00:00Z"});
+        } else if (named("roles")) {
             std::string_view rest = item.value;
             for (std::size_t comma = 0; comma != std::string_view::npos;) {
                 comma = rest.find(',');
-                terms.roles.emplace_back(rest.substr(0, comma));
+                terms.roles.push_back(std::string{rest.substr(0, comma)});
                 if (comma != std::string_view::npos) rest.remove_prefix(comma + 1);
             }
         } else {
-            terms.metadata.emplace_back(item.name, item.value);
+            terms.metadata.push_back({std::string{item.name}, std::string{item.value}});
         }
     }
     const std::string text = terms_complaint(terms);
-    if (!text.empty()) refuse(text);
+    if (!text.empty()) refuse(error::rejected, during, {text});
     return certificate_access::make_public(std::move(name), key, std::move(terms));
 }
 
 [[nodiscard]] inline certificate interpret_secret(std::string_view text, const std::string& during) {
     const zpl_certificate found = parse_zpl(text, during);
     if (found.secret_key.empty()) {
-        throw error{error::rejected, during, "it holds no secret key; load_public() reads public certificates"};
+        refuse(error::rejected, during, {"it holds no secret key; load_public() reads public certificates"});
     }
     public_certificate named = interpret(found, during);
     guarded_memory raw{32};
     const bool decoded = z85_decode(found.secret_key.data(), found.secret_key.size(), raw.data());
     scrub_stack();
-    if (!decoded) throw error{error::rejected, during, "the secret key is not Z85"};
+    if (!decoded) refuse(error::rejected, during, {"the secret key is not Z85"});
     secret_key secret = secret_access::adopt(std::move(raw), during);
-    if (public_of(secret, during) != named.key()) {
-        throw error{error::rejected, during, "the public key does not belong to the secret key"};
+    if (!(public_of(secret, during) == named.key())) {
+        refuse(error::rejected, during, {"the public key does not belong to the secret key"});
     }
     return certificate_access::make(std::move(named), keypair::from_secret(std::move(secret)));
 }
@@ -440,16 +435,19 @@ struct certificate_access {
 [[nodiscard]] inline std::string compose(const public_certificate& cert, bool with_secret, const std::string& during) {
     std::string complaint = terms_complaint(cert.terms());
     if (complaint.empty()) complaint = written_complaint(cert.terms()); // it may come from a file of others
-    if (!complaint.empty()) throw error{error::rejected, during, complaint};
+    if (!complaint.empty()) refuse(error::rejected, during, {complaint});
 
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    std::string text = "#   ****  Generated on " + time_text(now) + " by Ironhouse  ****\n";
-    text += with_secret ? "#   CURVE secret certificate: whoever reads this file can pose as its owner.\n\n"
-                        : "#   CURVE public certificate: compare its fingerprint with its owner before trusting it.\n"
-                          "#   " +
-                              cert.fingerprint() + "\n\n";
+    const auto now = std::chrono::sys_seconds{std::chrono::seconds{std::time(nullptr)}};
+    std::string text = joined({"#   ****  Generated on ", time_text(now), " by Ironhouse  ****\n"});
+    if (with_secret) {
+        text += "#   CURVE secret certificate: whoever reads this file can pose as its owner.\n\n";
+    } else {
+        text +=
+            joined({"#   CURVE public certificate: compare its fingerprint with its owner before trusting it.\n#   ",
+                    cert.fingerprint(), "\n\n"});
+    }
     const auto put = [&text](std::string_view name, std::string_view value) {
-        text.append("    ").append(name).append(" = \"").append(value).append("\"\n");
+        text += joined({"    ", name, " = \"", value, "\"\n"});
     };
     text += "metadata\n";
     if (!cert.name().empty()) put("name", cert.name());
@@ -457,7 +455,7 @@ struct certificate_access {
     if (cert.not_after()) put("not-after", time_text(*cert.not_after()));
     if (!cert.roles().empty()) {
         std::string roles;
-        for (const auto& role : cert.roles()) roles.append(roles.empty() ? "" : ",").append(role);
+        for (const auto& role : cert.roles()) roles += joined({roles.empty() ? "" : ",", role});
         put("roles", roles);
     }
     for (const auto& [name, value] : cert.terms().metadata) put(name, value);
@@ -504,8 +502,7 @@ inline constexpr std::uint64_t seal_memory_max = std::uint64_t{1} << 30;
     const int code = errno;
     scrub_stack();
     if (failed != 0) {
-        throw error{error::exhausted, during, "Argon2id did not get its " + std::to_string(memory >> 20) + " MiB",
-                    code};
+        refuse(error::exhausted, during, {"Argon2id did not get its ", std::to_string(memory >> 20), " MiB"}, code);
     }
     return key;
 }
@@ -524,24 +521,26 @@ inline constexpr std::uint64_t seal_memory_max = std::uint64_t{1} << 30;
     ::randombytes_buf(salt, sizeof salt);
     ::randombytes_buf(nonce, sizeof nonce);
     const guarded_memory key = stretch(secret, salt, passes, memory, during);
-    std::vector<unsigned char> box(crypto_secretbox_MACBYTES + text.size());
+    std::string box(crypto_secretbox_MACBYTES + text.size(), '\0');
+    auto* const boxed = reinterpret_cast<unsigned char*>(box.data());
     const auto* const plain = reinterpret_cast<const unsigned char*>(text.expose().data());
-    if (::crypto_secretbox_easy(box.data(), plain, text.size(), nonce, key.data()) != 0) {
-        throw error{error::unavailable, during, "libsodium did not seal it"};
+    if (::crypto_secretbox_easy(boxed, plain, text.size(), nonce, key.data()) != 0) {
+        refuse(error::unavailable, during, {"libsodium did not seal it"});
     }
     scrub_stack();
 
     std::string sealed{sealed_first_line};
-    sealed += "argon2id " + std::to_string(passes) + " " + std::to_string(memory) + "\n";
+    sealed += joined({"argon2id ", std::to_string(passes), " ", std::to_string(memory), "\n"});
     const auto put = [&sealed](const char* name, const unsigned char* bytes, std::size_t size) {
-        const std::size_t at = sealed.append(name).append(" ").size();
+        sealed += joined({name, " "});
+        const std::size_t at = sealed.size();
         sealed.resize(at + size / 4 * 5);
         z85_encode(bytes, size, sealed.data() + at);
         sealed += '\n';
     };
     put("salt", salt, sizeof salt);
     put("nonce", nonce, sizeof nonce);
-    put("box", box.data(), box.size());
+    put("box", boxed, box.size());
     return sealed;
 }
 
@@ -557,10 +556,10 @@ inline constexpr std::uint64_t seal_memory_max = std::uint64_t{1} << 30;
 }
 
 [[nodiscard]] inline secret_text unseal(std::string_view sealed, const passphrase& secret, const std::string& during) {
-    const auto refuse = [&](const char* text) { throw error{error::rejected, during, text}; };
+    const auto no = [&](std::string_view why) { refuse(error::rejected, during, {why}); };
     const auto line = [&](std::string_view name) {
         const std::size_t end = sealed.find('\n');
-        if (end == std::string_view::npos || !sealed.starts_with(name)) refuse("the sealed certificate is malformed");
+        if (end == std::string_view::npos || !sealed.starts_with(name)) no("the sealed certificate is malformed");
         const std::string_view value = sealed.substr(name.size(), end - name.size());
         sealed.remove_prefix(end + 1);
         return value;
@@ -568,15 +567,15 @@ inline constexpr std::uint64_t seal_memory_max = std::uint64_t{1} << 30;
     sealed.remove_prefix(sealed_first_line.size());
     const std::string_view cost = line("argon2id ");
     const std::size_t space = cost.find(' ');
-    if (space == std::string_view::npos) refuse("the sealed certificate is malformed");
+    if (space == std::string_view::npos) no("the sealed certificate is malformed");
     const std::uint64_t passes = parse_number(cost.substr(0, space));
     const std::uint64_t memory = parse_number(cost.substr(space + 1));
     if (passes < seal_passes_min || passes > seal_passes_max || memory < seal_memory_min || memory > seal_memory_max) {
-        refuse("the seal asks for a cost outside 2 to 4 passes over 64 MiB to 1 GiB"); // before any of it is spent
+        no("the seal asks for a cost outside 2 to 4 passes over 64 MiB to 1 GiB"); // before any of it is spent
     }
     const auto decode = [&](std::string_view text, unsigned char* bytes, std::size_t size) {
         if (text.size() != size / 4 * 5 || !z85_decode(text.data(), text.size(), bytes)) {
-            refuse("the sealed certificate is malformed");
+            no("the sealed certificate is malformed");
         }
     };
     unsigned char salt[crypto_pwhash_SALTBYTES];
@@ -585,18 +584,19 @@ inline constexpr std::uint64_t seal_memory_max = std::uint64_t{1} << 30;
     decode(line("nonce "), nonce, sizeof nonce);
     const std::string_view boxed = line("box ");
     if (!sealed.empty() || boxed.size() % 5 != 0 || boxed.size() / 5 * 4 <= crypto_secretbox_MACBYTES) {
-        refuse("the sealed certificate is malformed");
+        no("the sealed certificate is malformed");
     }
-    std::vector<unsigned char> box(boxed.size() / 5 * 4);
-    decode(boxed, box.data(), box.size());
+    std::string box(boxed.size() / 5 * 4, '\0');
+    auto* const bytes = reinterpret_cast<unsigned char*>(box.data());
+    decode(boxed, bytes, box.size());
 
     const guarded_memory key = stretch(secret, salt, passes, memory, during);
     const std::size_t size = box.size() - crypto_secretbox_MACBYTES;
     secret_text text;
     unsigned char* const plain = text_access::grow(text, size);
-    const bool opened = ::crypto_secretbox_open_easy(plain, box.data(), box.size(), nonce, key.data()) == 0;
+    const bool opened = ::crypto_secretbox_open_easy(plain, bytes, box.size(), nonce, key.data()) == 0;
     scrub_stack();
-    if (!opened) refuse("the passphrase is wrong or the file was changed");
+    if (!opened) no("the passphrase is wrong or the file was changed");
     return text;
 }
 
@@ -607,18 +607,19 @@ inline constexpr std::uint64_t seal_memory_max = std::uint64_t{1} << 30;
     const std::size_t room = static_cast<std::size_t>(found.st_size) + 1;
     // Ordinary memory, as a directory may hold a hundred thousand of them; wiped, as any of them may be a misplaced secret.
     struct wiped {
-        explicit wiped(std::size_t size) : bytes(size) {}
+        explicit wiped(std::size_t size) : bytes(size, '\0') {}
         wiped(const wiped&) = delete;
         wiped& operator=(const wiped&) = delete;
         ~wiped() { ::sodium_memzero(bytes.data(), bytes.size()); }
-        std::vector<unsigned char> bytes;
+        std::string bytes;
     } buffer{room};
-    const std::size_t size = read_whole(file.get(), buffer.bytes.data(), room, during);
-    const std::string_view text{reinterpret_cast<const char*>(buffer.bytes.data()), size};
-    if (text.starts_with(sealed_first_line)) throw error{error::rejected, during, "it is sealed and holds a secret"};
+    const std::size_t size =
+        read_whole(file.get(), reinterpret_cast<unsigned char*>(buffer.bytes.data()), room, during);
+    const std::string_view text{buffer.bytes.data(), size};
+    if (text.starts_with(sealed_first_line)) refuse(error::rejected, during, {"it is sealed and holds a secret"});
     const zpl_certificate parsed = parse_zpl(text, during);
     if (!parsed.secret_key.empty()) {
-        throw error{error::rejected, during, "it holds a secret key, which must not lie among public certificates"};
+        refuse(error::rejected, during, {"it holds a secret key, which must not lie among public certificates"});
     }
     return interpret(parsed, during);
 }
@@ -627,24 +628,24 @@ inline constexpr std::uint64_t seal_memory_max = std::uint64_t{1} << 30;
 
 inline void public_certificate::save(const std::string& path) const {
     detail::require_path(path, "save a public certificate");
-    const std::string during = "save public certificate " + path;
+    const std::string during = detail::joined({"save public certificate ", path});
     detail::write_new_file(path, detail::compose(*this, false, during), 0644, during);
 }
 
 inline certificate certificate::load(const key_source& source) {
-    const std::string during = "load certificate from " + source.describe();
+    const std::string during = detail::joined({"load certificate from ", source.describe()});
     const secret_text text = source.read();
     if (text.expose().starts_with(detail::sealed_first_line)) {
-        throw error{error::rejected, during, "it is sealed: a passphrase is needed"};
+        detail::refuse(error::rejected, during, {"it is sealed: a passphrase is needed"});
     }
     return detail::interpret_secret(text.expose(), during);
 }
 
 inline certificate certificate::load(const key_source& source, const passphrase& secret) {
-    const std::string during = "load sealed certificate from " + source.describe();
+    const std::string during = detail::joined({"load sealed certificate from ", source.describe()});
     const secret_text sealed = source.read();
     if (!sealed.expose().starts_with(detail::sealed_first_line)) {
-        throw error{error::rejected, during, "it is not sealed, although a passphrase was given"};
+        detail::refuse(error::rejected, during, {"it is not sealed, although a passphrase was given"});
     }
     const secret_text text = detail::unseal(sealed.expose(), secret, during);
     return detail::interpret_secret(text.expose(), during);
@@ -652,22 +653,23 @@ inline certificate certificate::load(const key_source& source, const passphrase&
 
 inline public_certificate certificate::load_public(const std::string& path) {
     detail::require_path(path, "load a public certificate");
-    return detail::read_public(AT_FDCWD, path.c_str(), "load public certificate " + path);
+    return detail::read_public(AT_FDCWD, path.c_str(), detail::joined({"load public certificate ", path}));
 }
 
 inline void certificate::save(const std::string& path) const {
     detail::require_path(path, "save a certificate");
-    const std::string during = "save certificate " + path;
+    const std::string during = detail::joined({"save certificate ", path});
     const secret_text text = detail::compose_secret(*this, during);
     detail::write_new_file(path, text.expose(), 0600, during);
 }
 
 inline void certificate::save(const std::string& path, const passphrase& secret, sealing strength) const {
     detail::require_path(path, "save a certificate");
-    const std::string during = "save sealed certificate " + path;
+    const std::string during = detail::joined({"save sealed certificate ", path});
     if (secret.expose().size() < 8) {
-        throw error{error::misuse, during,
-                    "the passphrase has " + std::to_string(secret.expose().size()) + " bytes; at least 8 are needed"};
+        detail::refuse(
+            error::misuse, during,
+            {"the passphrase has ", std::to_string(secret.expose().size()), " bytes; at least 8 are needed"});
     }
     const std::string sealed = detail::seal(detail::compose_secret(*this, during), secret, strength, during);
     detail::write_new_file(path, sealed, 0600, during);

@@ -7,6 +7,7 @@
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/files.hpp>
+#include <ironhouse/detail/refuse.hpp>
 #include <ironhouse/detail/sodium.hpp>
 #include <ironhouse/detail/z85.hpp>
 #include <ironhouse/keys/secret_key.hpp>
@@ -79,7 +80,7 @@ private:
     // Gives back the memory it moved out of, still intact.
     [[nodiscard]] detail::guarded_memory make_room(std::size_t more) {
         if (more > limit - size_) {
-            throw error{error::rejected, "hold a secret", "it is longer than " + std::to_string(limit) + " bytes"};
+            detail::refuse(error::rejected, "hold a secret", {"it is longer than 65536 bytes"});
         }
         if (more <= memory_.size() - size_) return {};
         std::size_t room = memory_.size() < 128 ? 256 : 2 * memory_.size();
@@ -119,7 +120,7 @@ struct text_access {
     guarded_memory spare{size + 1};
     const std::size_t filled = read_whole(file.get(), spare.data(), spare.size(), during);
     secret_text text = text_access::adopt(std::move(spare), filled);
-    if (filled == 0) throw error{error::rejected, during, "the file is empty"};
+    if (filled == 0) refuse(error::rejected, during, {"the file is empty"});
     return text;
 }
 
@@ -160,8 +161,8 @@ public:
     /// \throws  `error::misuse` when the name is empty, longer than 255 bytes, "." or "..", or holds '/' or control characters.
     [[nodiscard]] static key_source systemd_credential(std::string name) {
         detail::require_path(name, "name a credential");
-        if (name.size() > 255 || name == "." || name == ".." || name.find('/') != std::string::npos) {
-            throw error{error::misuse, "name a credential", "\"" + name + "\" is not a plain file name"};
+        if (name.size() > 255 || detail::is_dots(name) || name.find('/') != std::string::npos) {
+            detail::refuse(error::misuse, "name a credential", {"\"", name, "\" is not a plain file name"});
         }
         return key_source{from::credential, std::move(name)};
     }
@@ -195,7 +196,7 @@ public:
         };
         detail::require_path(name, "name a key source");
         key_source made{from::callback, std::move(name)};
-        made.filler_ = std::make_shared<const filler>(std::move(fill));
+        made.filler_ = std::shared_ptr<const detail::secret_filler>{new filler{std::move(fill)}};
         return made;
     }
 
@@ -204,7 +205,7 @@ public:
     /// \return  At most 64 KiB, not empty.
     /// \throws  `error::rejected` naming the place and the rule it broke; `error::exhausted`; whatever a callback throws.
     [[nodiscard]] secret_text read() const {
-        const std::string during = "read " + describe();
+        const std::string during = detail::joined({"read ", describe()});
         switch (from_) {
         case from::file:
             return detail::read_secret_file(AT_FDCWD, where_.c_str(), detail::file_rule::owner_only, during);
@@ -215,7 +216,7 @@ public:
         }
         secret_text text;
         filler_->fill(text);
-        if (text.size() == 0) throw error{error::rejected, during, "it gave nothing"};
+        if (text.size() == 0) detail::refuse(error::rejected, during, {"it gave nothing"});
         return text;
     }
 
@@ -223,23 +224,23 @@ public:
     ///
     /// \throws  As read(); `error::rejected` when the text is anything else.
     [[nodiscard]] secret_key read_secret_key() const {
-        const std::string during = "read a secret key from " + describe();
+        const std::string during = detail::joined({"read a secret key from ", describe()});
         const secret_text text = read();
         const std::string_view line = text.expose_line();
         detail::guarded_memory raw{32};
         const bool good =
             line.size() == detail::z85_key_length && detail::z85_decode(line.data(), line.size(), raw.data());
         detail::scrub_stack();
-        if (!good) throw error{error::rejected, during, "the text is not 40 characters of Z85"};
+        if (!good) detail::refuse(error::rejected, during, {"the text is not 40 characters of Z85"});
         return detail::secret_access::adopt(std::move(raw), during);
     }
 
     /// The place in words, for errors and logs: "file server.key_secret".
     [[nodiscard]] std::string describe() const {
         switch (from_) {
-        case from::file: return "file " + where_;
-        case from::credential: return "systemd credential " + where_;
-        case from::mounted: return "mounted secret " + where_;
+        case from::file: return detail::joined({"file ", where_});
+        case from::credential: return detail::joined({"systemd credential ", where_});
+        case from::mounted: return detail::joined({"mounted secret ", where_});
         case from::callback: break;
         }
         return where_;
@@ -257,9 +258,11 @@ private:
         const char* const directory = std::getenv("CREDENTIALS_DIRECTORY");
 #endif
         if (directory == nullptr) {
-            throw error{error::unavailable, during, "CREDENTIALS_DIRECTORY is not set: systemd passed no credentials"};
+            detail::refuse(error::unavailable, during,
+                           {"CREDENTIALS_DIRECTORY is not set: systemd passed no credentials"});
         }
-        if (directory[0] != '/') throw error{error::rejected, during, "CREDENTIALS_DIRECTORY is not an absolute path"};
+        if (directory[0] != '/')
+            detail::refuse(error::rejected, during, {"CREDENTIALS_DIRECTORY is not an absolute path"});
         const detail::descriptor opened{::open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
         if (opened.get() < 0) detail::refuse_by_system(during, "cannot open CREDENTIALS_DIRECTORY", errno);
         return detail::read_secret_file(opened.get(), where_.c_str(), detail::file_rule::credential, during);

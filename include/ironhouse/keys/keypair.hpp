@@ -6,6 +6,7 @@
 
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/refuse.hpp>
 #include <ironhouse/detail/sodium.hpp>
 #include <ironhouse/detail/z85.hpp>
 #include <ironhouse/keys/public_key.hpp>
@@ -28,7 +29,7 @@ namespace detail {
     const bool derived = ::crypto_scalarmult_base(bytes, secret.expose().data()) == 0;
     scrub_stack();
     const char* const complaint = derived ? key_complaint(bytes) : "cannot be derived";
-    if (complaint != nullptr) throw error{error::rejected, during, std::string{"the secret's public key "} + complaint};
+    if (complaint != nullptr) refuse(error::rejected, during, {"the secret's public key ", complaint});
     return key_access::checked(bytes);
 }
 
@@ -55,15 +56,15 @@ public:
         const int failed = ::zmq_curve_keypair(public_text, secret_text);
         const int code = failed != 0 ? ::zmq_errno() : 0;
         detail::scrub_stack();
-        if (failed != 0) throw error{error::unavailable, during, "this libzmq was built without CURVE", code};
+        if (failed != 0) detail::refuse(error::unavailable, during, {"this libzmq was built without CURVE"}, code);
 
         detail::guarded_memory raw{32};
         const bool decoded = detail::z85_decode(secret_text, detail::z85_key_length, raw.data());
         detail::scrub_stack();
-        if (!decoded) throw error{error::unavailable, during, "libzmq gave a secret key that is not Z85"};
+        if (!decoded) detail::refuse(error::unavailable, during, {"libzmq gave a secret key that is not Z85"});
         keypair made = from_secret(detail::secret_access::adopt(std::move(raw), during));
-        if (made.public_.z85() != std::string_view{public_text, detail::z85_key_length}) {
-            throw error{error::unavailable, during, "libzmq gave a public key that does not belong to its secret"};
+        if (made.public_.z85().compare(public_text) != 0) {
+            detail::refuse(error::unavailable, during, {"libzmq gave a public key that does not belong to its secret"});
         }
         return made;
     }

@@ -7,16 +7,16 @@
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/files.hpp>
+#include <ironhouse/detail/refuse.hpp>
 #include <ironhouse/keys/certificate.hpp>
 #include <ironhouse/keys/public_key.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+#include <cstdlib>
 #include <initializer_list>
 #include <memory>
 #include <mutex>
@@ -55,7 +55,7 @@ class keyring {
 public:
     /// One key that is let in, and what is known about it.
     struct entry {
-        std::string name; ///< Unique in its ring; 1 to 64 bytes of printable ASCII without '#', '%' and quotes.
+        std::string name; ///< Unique in its ring; 1 to 64 bytes of printable ASCII without '#' and quotes.
         public_key key;   ///< Unique in its ring.
         std::optional<std::chrono::sys_seconds> not_before = std::nullopt;
         std::optional<std::chrono::sys_seconds> not_after = std::nullopt;
@@ -75,7 +75,7 @@ public:
     /// What a ring held at one moment; never changes, so many threads may read one.
     class snapshot {
     public:
-        /// All entries, by name.
+        /// All entries, in no particular order.
         [[nodiscard]] const std::vector<entry>& entries() const noexcept { return entries_; }
         [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
 
@@ -85,11 +85,18 @@ public:
         /// down nor learn from its time.
         [[nodiscard]] const entry* find(std::span<const unsigned char, 32> presented) const noexcept {
             const std::uint64_t hash = detail::keyed_hash(presented.data());
-            auto at = std::lower_bound(places_.begin(), places_.end(), hash,
-                                       [](const place& p, std::uint64_t wanted) { return p.hash < wanted; });
-            for (; at != places_.end() && at->hash == hash; ++at) {
-                const entry& candidate = entries_[at->index];
-                if (::sodium_memcmp(candidate.key.raw().data(), presented.data(), 32) == 0) return &candidate;
+            std::size_t from = 0;
+            for (std::size_t to = size(); from < to;) {
+                const std::size_t middle = from + (to - from) / 2;
+                if (by_key_[middle].hash < hash) {
+                    from = middle + 1;
+                } else {
+                    to = middle;
+                }
+            }
+            for (; from < size() && by_key_[from].hash == hash; ++from) {
+                const entry* const candidate = by_key_[from].at;
+                if (::sodium_memcmp(candidate->key.raw().data(), presented.data(), 32) == 0) return candidate;
             }
             return nullptr;
         }
@@ -97,53 +104,78 @@ public:
 
         /// The entry of a name, or nullptr; valid as long as this snapshot.
         [[nodiscard]] const entry* find_name(std::string_view name) const noexcept {
-            const auto at = std::lower_bound(entries_.begin(), entries_.end(), name,
-                                             [](const entry& e, std::string_view wanted) { return e.name < wanted; });
-            return at != entries_.end() && at->name == name ? &*at : nullptr;
+            for (std::size_t from = 0, to = size(); from < to;) {
+                const std::size_t middle = from + (to - from) / 2;
+                const int order = by_name_[middle].at->name.compare(name);
+                if (order == 0) return by_name_[middle].at;
+                if (order < 0) {
+                    from = middle + 1;
+                } else {
+                    to = middle;
+                }
+            }
+            return nullptr;
         }
 
     private:
         friend struct detail::keyring_access;
         struct place {
             std::uint64_t hash;
-            std::uint32_t index;
+            const entry* at;
         };
 
+        // Sorted by the C library: std::sort costs every including file more than all the rest of this header.
+        using comparison = int (*)(const void*, const void*);
+        static int compare_names(const void* a, const void* b) noexcept {
+            return static_cast<const place*>(a)->at->name.compare(static_cast<const place*>(b)->at->name);
+        }
+        static int compare_hashes(const void* a, const void* b) noexcept {
+            const std::uint64_t left = static_cast<const place*>(a)->hash;
+            const std::uint64_t right = static_cast<const place*>(b)->hash;
+            return static_cast<int>(left > right) - static_cast<int>(left < right);
+        }
+        std::unique_ptr<place[]> sorted(comparison how) const {
+            std::unique_ptr<place[]> places{new place[size() + 1]};
+            for (std::size_t at = 0; at < size(); ++at) {
+                places[at] = {detail::keyed_hash(entries_[at].key.raw().data()), &entries_[at]};
+            }
+            std::qsort(places.get(), size(), sizeof(place), how);
+            return places;
+        }
+
         snapshot(std::vector<entry>&& given, error::kind why, const std::string& during) : entries_{std::move(given)} {
-            const auto refuse = [&](const std::string& text) { throw error{why, during, text}; };
-            if (entries_.size() > detail::keyring_limit) {
-                refuse(std::to_string(entries_.size()) + " keys; at most 1000000 are held");
+            if (size() > detail::keyring_limit) {
+                detail::refuse(why, during, {std::to_string(size()), " keys; at most 1000000 are held"});
             }
-            for (const entry& e : entries_) check(e, refuse);
-            std::sort(entries_.begin(), entries_.end(), [](const entry& a, const entry& b) { return a.name < b.name; });
-            for (std::size_t at = 1; at < entries_.size(); ++at) {
-                if (entries_[at].name == entries_[at - 1].name)
-                    refuse("two keys are called \"" + entries_[at].name + "\"");
+            for (const entry& e : entries_) {
+                const char* const complaint = detail::name_complaint(e.name, e.key);
+                if (complaint != nullptr)
+                    detail::refuse(why, during, {"the name of ", e.key.fingerprint(), " ", complaint});
+                const std::string terms = detail::terms_complaint({e.not_before, e.not_after, e.roles});
+                if (!terms.empty()) detail::refuse(why, during, {"\"", e.name, "\": ", terms});
             }
-            places_.reserve(entries_.size());
-            for (std::size_t at = 0; at < entries_.size(); ++at) {
-                places_.push_back({detail::keyed_hash(entries_[at].key.raw().data()), static_cast<std::uint32_t>(at)});
+            by_name_ = sorted(&compare_names);
+            by_key_ = sorted(&compare_hashes);
+            for (std::size_t at = 1; at < size(); ++at) {
+                const std::string& name = by_name_[at].at->name;
+                if (name.compare(by_name_[at - 1].at->name) == 0) {
+                    detail::refuse(why, during, {"two keys are called \"", name, "\""});
+                }
             }
-            std::sort(places_.begin(), places_.end(), [](const place& a, const place& b) { return a.hash < b.hash; });
-            for (std::size_t at = 0; at < places_.size(); ++at) {
-                for (std::size_t next = at + 1; next < places_.size() && places_[next].hash == places_[at].hash;
-                     ++next) {
-                    const entry& a = entries_[places_[at].index];
-                    const entry& b = entries_[places_[next].index];
-                    if (a.key == b.key) refuse("\"" + a.name + "\" and \"" + b.name + "\" have the same key");
+            for (std::size_t at = 0; at < size(); ++at) {
+                for (std::size_t next = at + 1; next < size() && by_key_[next].hash == by_key_[at].hash; ++next) {
+                    const entry& a = *by_key_[at].at;
+                    const entry& b = *by_key_[next].at;
+                    if (a.key == b.key) {
+                        detail::refuse(why, during, {"\"", a.name, "\" and \"", b.name, "\" have the same key"});
+                    }
                 }
             }
         }
 
-        template <class Refuse> static void check(const entry& e, const Refuse& refuse) {
-            const char* const complaint = detail::name_complaint(e.name, e.key);
-            if (complaint != nullptr) refuse("the name of " + e.key.fingerprint() + " " + complaint);
-            const std::string terms = detail::terms_complaint({e.not_before, e.not_after, e.roles});
-            if (!terms.empty()) refuse("\"" + e.name + "\": " + terms);
-        }
-
-        std::vector<entry> entries_; // by name
-        std::vector<place> places_;  // by hash
+        std::vector<entry> entries_;
+        std::unique_ptr<place[]> by_name_;
+        std::unique_ptr<place[]> by_key_;
     };
 
     /// Not a way in: use of() or from_directory().
@@ -226,7 +258,7 @@ private:
     };
 
     keyring(std::shared_ptr<const snapshot>&& first, std::string&& directory)
-        : state_{std::make_shared<state>(std::move(first), std::move(directory))} {}
+        : state_{new state{std::move(first), std::move(directory)}} {}
     friend struct detail::keyring_access;
 
     std::shared_ptr<state> state_;
@@ -257,15 +289,14 @@ struct keyring_access {
 /// Reads a directory into a snapshot; throws without any effect when anything in it is wrong.
 [[nodiscard]] inline keyring_access::snapshot_pointer read_keyring_directory(const std::string& path) {
     require_path(path, "load a keyring");
-    const std::string during = "load keyring " + path;
-    const auto refuse = [&](const std::string& text) { throw error{error::rejected, during, text}; };
-
+    const std::string during = joined({"load keyring ", path});
     descriptor opened{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (opened.get() < 0) refuse_by_system(during, "cannot open the directory", errno);
     struct ::stat found {};
     if (::fstat(opened.get(), &found) != 0) refuse_by_system(during, "cannot examine the directory", errno);
     if ((found.st_mode & S_IWOTH) != 0) {
-        refuse("every user of the machine may write into the directory (mode " + mode_text(found.st_mode) + ")");
+        refuse(error::rejected, during,
+               {"every user of the machine may write into the directory (mode ", mode_text(found.st_mode), ")"});
     }
     struct listing {
         explicit listing(DIR* handle) noexcept : dir{handle} {}
@@ -280,7 +311,7 @@ struct keyring_access {
     if (list.dir == nullptr) refuse_by_system(during, "cannot list the directory", errno);
     const int directory = opened.release(); // closed with the listing
 
-    std::vector<std::string> names;
+    std::vector<keyring::entry> entries;
     for (;;) {
         errno = 0;
         const auto* const item = ::readdir(list.dir);
@@ -292,34 +323,22 @@ struct keyring_access {
         if (name.starts_with('.')) continue;
         const bool secret = name.ends_with(".key_secret") || name.ends_with(".key_sealed");
         if (!secret && !name.ends_with(".key")) continue;
-        if (std::any_of(name.begin(), name.end(), zpl_is_control)) {
-            refuse("a file's name holds a control character"); // not shown: it could forge a line in a log
+        for (const char c : name) { // not shown, as it could forge a line in a log
+            if (zpl_is_control(c)) refuse(error::rejected, during, {"a file's name holds a control character"});
         }
-        if (secret) {
-            refuse("\"" + std::string{name} + "\" is a secret certificate, which must not lie among public ones");
+        const std::string file = joined({during, "/", name});
+        if (secret) refuse(error::rejected, file, {"a secret certificate must not lie among public ones"});
+        if (entries.size() == keyring_limit) {
+            refuse(error::exhausted, during, {"there are more than 1000000 keys in the directory"});
         }
-        if (names.size() == keyring_limit) {
-            throw error{error::exhausted, during, "there are more than 1000000 keys in the directory"};
-        }
-        names.emplace_back(name);
-    }
-    std::sort(names.begin(), names.end()); // so that the same directory gives the same error
-
-    std::vector<keyring::entry> entries;
-    entries.reserve(names.size());
-    for (const auto& name : names) {
-        const std::string file = during + "/" + name;
-        const public_certificate cert = read_public(directory, name.c_str(), file);
-        keyring::entry made = keyring::entry::of(cert);
+        const public_certificate cert = read_public(directory, item->d_name, file);
+        entries.push_back(keyring::entry::of(cert));
         if (cert.name().empty()) {
-            const std::string stem = name.substr(0, name.size() - 4);
+            const std::string_view stem = name.substr(0, name.size() - 4);
             const char* const unfit = name_complaint(stem, cert.key());
-            if (unfit != nullptr) {
-                throw error{error::rejected, file, std::string{"it gives no name, and its file name "} + unfit};
-            }
-            made.name = stem;
+            if (unfit != nullptr) refuse(error::rejected, file, {"it gives no name, and its file name ", unfit});
+            entries.back().name = stem;
         }
-        entries.push_back(std::move(made));
     }
     return keyring_access::make(std::move(entries), error::rejected, during);
 }

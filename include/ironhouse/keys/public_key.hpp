@@ -6,6 +6,7 @@
 
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/refuse.hpp>
 #include <ironhouse/detail/sodium.hpp>
 #include <ironhouse/detail/z85.hpp>
 
@@ -99,8 +100,8 @@ public:
         bytes_type bytes{};
         const char* const complaint = detail::parse_key(text, bytes.data());
         if (complaint != nullptr) {
-            throw error{error::misuse, "read a public key",
-                        "the text of " + std::to_string(text.size()) + " characters " + complaint};
+            detail::refuse(error::misuse, "read a public key",
+                           {"the text of ", std::to_string(text.size()), " characters ", complaint});
         }
         return public_key{bytes};
     }
@@ -113,7 +114,7 @@ public:
         bytes_type bytes{};
         std::memcpy(bytes.data(), raw.data(), bytes.size());
         const char* const complaint = detail::key_complaint(bytes.data());
-        if (complaint != nullptr) throw error{error::misuse, "read a public key", std::string{"the key "} + complaint};
+        if (complaint != nullptr) detail::refuse(error::misuse, "read a public key", {"the key ", complaint});
         return public_key{bytes};
     }
 

@@ -7,6 +7,7 @@
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/ownership.hpp>
+#include <ironhouse/detail/refuse.hpp>
 #include <ironhouse/detail/sodium.hpp>
 
 #include <cstddef>
@@ -71,9 +72,9 @@ namespace detail {
 /// The inner door: guarded memory that holds 32 bytes becomes a key, without a copy.
 struct secret_access {
     [[nodiscard]] static secret_key adopt(guarded_memory&& memory, const std::string& during) {
-        if (memory.size() != 32) throw error{error::rejected, during, "a secret key has 32 bytes"};
+        if (memory.size() != 32) refuse(error::rejected, during, {"a secret key has 32 bytes"});
         if (::sodium_is_zero(memory.data(), 32) == 1) {
-            throw error{error::rejected, during, "the secret key is all zeros, which stands for \"no secret\""};
+            refuse(error::rejected, during, {"the secret key is all zeros, which stands for \"no secret\""});
         }
         memory.protect();
         return secret_key{std::move(memory)};

@@ -226,7 +226,7 @@ TEST_CASE("terms in files mean one thing or are refused", "[keys][M1.4][B10]") {
         CAPTURE(roles);
         CHECK(says(load(with_metadata(std::string{"    roles = \""} + roles + "\"\n")), error::rejected, {"role "}));
     }
-    for (const char* const name : {"", " ann", "ann ", "a#1", "100%", "J\xc3\xbcrgen", "ih1:0000-0000-0000-0000"}) {
+    for (const char* const name : {"", " ann", "ann ", "a#1", "J\xc3\xbcrgen", "ih1:0000-0000-0000-0000"}) {
         CAPTURE(name);
         CHECK(says(load(with_metadata(std::string{"    name = \""} + name + "\"\n")), error::rejected, {"the name "}));
     }
@@ -238,7 +238,7 @@ TEST_CASE("names and terms that a file could not hold safely are refused before 
     for (const char* const name : {"", " ann", "ann ", "a\"b", "a'b", "a\nb", "a\tb",
                                    "a\x7f"
                                    "b",
-                                   "a#b", "%n", "\xff", "ih1:0000-0000-0000-0000-0000-0000-0000-0000"}) {
+                                   "a#b", "\xff", "ih1:0000-0000-0000-0000-0000-0000-0000-0000"}) {
         CAPTURE(name);
         CHECK(says(generate(name), error::misuse, {"the name "}));
     }
@@ -246,7 +246,7 @@ TEST_CASE("names and terms that a file could not hold safely are refused before 
     CHECK_FALSE(generate(std::string(64, 'a')));
 
     CHECK_FALSE(generate("ann", {.metadata = {{"note", "x"}}}));
-    for (const char* const value : {"a\"", "'", "a\nb", "a\ncurve\n    public-key = x", "\x01", "50%", "\x7f"}) {
+    for (const char* const value : {"a\"", "'", "a\nb", "a\ncurve\n    public-key = x", "\x01", "\x7f"}) {
         CAPTURE(value);
         CHECK(says(generate("ann", {.metadata = {{"note", value}}}), error::misuse, {"metadata line 1", "value"}));
     }
@@ -270,17 +270,6 @@ TEST_CASE("names and terms that a file could not hold safely are refused before 
     CHECK(says(generate("ann", {.roles = long_roles}), error::misuse, {"512"}));
     CHECK(says(generate("ann", {.not_before = new_year, .not_after = new_year}), error::misuse, {"never be valid"}));
     CHECK(says(generate("ann", {.not_after = new_year + std::chrono::years{9000}}), error::misuse, {"years"}));
-}
-
-TEST_CASE("a value CZMQ would take for a printf format is read but not written", "[keys][B10]") {
-    const scratch folder;
-    const auto loaded = certificate::load(giving(with_metadata("    note = \"100%n\"\n")));
-    const auto refused = refusal([&] {
-        loaded.save(folder / "again");
-        return 0;
-    });
-    CHECK(says(refused, error::rejected, {"again", "printf"}));
-    CHECK(folder.names().empty());
 }
 
 TEST_CASE("the largest certificate that can be made can be read again", "[keys]") {

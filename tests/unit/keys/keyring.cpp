@@ -83,7 +83,7 @@ TEST_CASE("names and keys are unique, and names are safe to show, or there is no
                error::misuse, {"two keys are called \"x\""}));
     CHECK(says(refusal([&] { return keyring::of({{"x", ann}, {"y", ann}}); }), error::misuse, {"x", "y", "same key"}));
     CHECK(says(refusal([&] { return keyring::of({ann, bob, ann}); }), error::misuse, {"two keys", ann.fingerprint()}));
-    for (const char* const name : {"", "a#1", "a\nb", " a", "a ", "\"", "'", "caf\xc3\xa9", "100%"}) {
+    for (const char* const name : {"", "a#1", "a\nb", " a", "a ", "\"", "'", "caf\xc3\xa9"}) {
         CAPTURE(name);
         CHECK(says(refusal([&] { return keyring::of({{name, ann}}); }), error::misuse, {ann.fingerprint(), "name"}));
     }
@@ -140,11 +140,11 @@ TEST_CASE("one file that cannot be trusted refuses the whole directory by name",
     }
     SECTION("a secret certificate") {
         ann.save(folder / "ann.key_secret");
-        CHECK(says(load(folder), error::rejected, {"ann.key_secret", "secret"}));
+        CHECK(says(load(folder), error::rejected, {"ann.key_secret", "secret certificate"}));
     }
     SECTION("a sealed certificate") {
         write(folder / "ann.key_sealed", "");
-        CHECK(says(load(folder), error::rejected, {"ann.key_sealed", "secret"}));
+        CHECK(says(load(folder), error::rejected, {"ann.key_sealed", "secret certificate"}));
     }
     SECTION("a secret certificate under a public name") {
         certificate::generate("zoe").save(folder / "zoe.key");
