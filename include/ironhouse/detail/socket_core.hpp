@@ -120,6 +120,7 @@ struct socket_core {
         std::swap(fast_out, other.fast_out);
         std::swap(send_slice, other.send_slice);
         std::swap(generation, other.generation);
+        std::swap(bad_reply, other.bad_reply);
         std::swap(inproc, other.inproc);
         std::swap(gate, other.gate);
         std::swap(enrolled, other.enrolled);
