@@ -138,6 +138,30 @@ TEST_CASE("a socket detached while its context is closing says so to its new own
     CHECK(mine.receive(m, 60s) == receive_status::closing);
 }
 
+TEST_CASE("a request whose only answer broke a rule still times out after it was handed over", "[detached][T4.1]") {
+    static constexpr ih::inbound one_frame{.peers = 1_peers, .queue = 2_messages, .frames = 1_frames, .frame = 1_KiB};
+    using asking = ih::socket<ih::req, ih::duplex{.in = one_frame, .out = sending}, ih::in_process>;
+    ih::context context;
+    ih::socket<ih::rep, both, ih::in_process> answering{context, {}};
+    answering.bind("inproc://talkative");
+    asking asks{context, {}};
+    asks.connect("inproc://talkative");
+
+    asking::message question;
+    REQUIRE(question.add("how many?"));
+    REQUIRE(asks.send(question, soon) == send_status::queued);
+    decltype(answering)::message heard, answer;
+    REQUIRE(answering.receive(heard, soon) == receive_status::received);
+    REQUIRE(answer.add("two"));
+    REQUIRE(answer.add("frames"));
+    REQUIRE(answering.send(answer, soon) == send_status::queued);
+
+    asking::message got;
+    CHECK(asks.receive(got, 100ms) == receive_status::timed_out);
+    auto mine = asks.detach().attach();
+    CHECK(mine.receive(got, 100ms) == receive_status::timed_out);
+}
+
 TEST_CASE("attaching twice ends the process with one line", "[detached][T7.1]") {
     const ending end = in_child([] {
         ih::context context;
