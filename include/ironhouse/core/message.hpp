@@ -82,23 +82,28 @@ public:
     [[nodiscard]] std::size_t frame_limit() const noexcept { return frame_limit_; }
 
     /// One frame. A frame that is not there reads as empty, since how many there are is the peer's choice: ask size().
+    /// \param index  From 0.
     [[nodiscard]] frame_view operator[](std::size_t index) const noexcept {
         return index < size_ ? frame_view{slots_[index]} : frame_view{};
     }
 
     /// Copies `payload` into a new last frame.
     ///
+    /// \param payload  Any bytes; none is a frame too.
     /// \return  false when a limit would be exceeded; nothing was added then.
     /// \throws  std::bad_alloc when libzmq has no memory; nothing was added.
     /// \maps    zmq_msg_init_size.
     [[nodiscard]] bool add(std::span<const std::byte> payload) { return append(payload.data(), payload.size()); }
     /// \overload
+    /// \param payload  Text, without an end mark.
     [[nodiscard]] bool add(std::string_view payload) { return append(payload.data(), payload.size()); }
     /// \overload
+    /// \param payload  Text up to its end mark, which is left out.
     [[nodiscard]] bool add(const char* payload) { return add(std::string_view{payload}); }
 
     /// Takes over a frame of existing code without copying its payload.
     ///
+    /// \param frame  Emptied when it was taken.
     /// \return  false when a limit would be exceeded; `frame` is then unchanged.
     /// \maps    zmq_msg_move.
     [[nodiscard]] bool add(zmq::message_t&& frame) noexcept {
@@ -112,6 +117,7 @@ public:
 
     /// Adds a value of a fixed-size type as one frame.
     ///
+    /// \param value  Its bytes are sent as they lie in memory.
     /// \return  false when a limit would be exceeded.
     template <class T>
         requires std::is_trivially_copyable_v<T> &&(!std::is_pointer_v<T>)
@@ -120,6 +126,7 @@ public:
         }
 
         /// Reads a frame as a value of a fixed-size type; nothing when the size differs by a single byte.
+        /// \param index  From 0.
         template <class T>
             requires std::is_trivially_copyable_v<T> && std::is_default_constructible_v<T>
         [[nodiscard]] std::optional<T> object(std::size_t index) const noexcept {
@@ -131,6 +138,7 @@ public:
         }
 
         /// Hands one frame to existing code; the frame stays, empty.
+        /// \param index  From 0; one that is not there gives an empty frame.
         [[nodiscard]] zmq::message_t take(std::size_t index) noexcept {
             zmq::message_t frame;
             if (index >= size_) return frame;
@@ -150,7 +158,7 @@ public:
         /// plaintext, messages made here). Valid until the message changes.
         ///
         /// \secrets  none: the name, or the fingerprint of a nameless key.
-        /// \maps     zmq_msg_gets("User-Id"), where a sentry of this process set it; what a peer calls itself is no name.
+        /// \maps     zmq_msg_gets("User-Id"; for a REQ, metadata of ours), where a sentry of this process set it; what a peer calls itself is no name.
         [[nodiscard]] std::string_view sender() const noexcept {
             const std::string_view user = user_id();
             return user.substr(0, user.rfind('#'));
@@ -175,6 +183,7 @@ public:
 
         /// Addresses this message to whom `request` came from.
         ///
+        /// \param request  A message that a router received.
         /// \threads  none: values only.
         /// \maps     the routing id frame of ZMQ_ROUTER, which counts as no frame here.
         void to(const any_message& request) noexcept {
@@ -187,6 +196,7 @@ public:
 
         /// Addresses this message by routing id.
         ///
+        /// \param id  As routing_id() gave it.
         /// \return  false unless the id is 1 to 255 bytes; the address is then unchanged.
         [[nodiscard]] bool to(std::span<const std::byte> id) {
             if (id.empty() || id.size() > longest_routing_id) return false;
@@ -198,6 +208,7 @@ public:
         }
 
     protected:
+        /// \cond for message only
         any_message(detail::slot* slots, std::size_t capacity, std::size_t frame_limit) noexcept
             : slots_{slots}, frame_limit_{frame_limit}, capacity_{static_cast<std::uint8_t>(capacity)} {}
         ~any_message() { clear(); }
@@ -213,27 +224,44 @@ public:
             if (other.route_live_) to(other);
             other.clear();
         }
+        /// \endcond
 
     private:
         friend struct detail::socket_core;
 
         [[nodiscard, gnu::always_inline]] bool append(const void* payload, std::size_t length) {
-            if (size_ == capacity_ || length > frame_limit_) return false;
-            detail::slot& to = slots_[size_];
-            if (size_ < live_) ::zmq_msg_close(&to.frame);
-            if (::zmq_msg_init_size(&to.frame, length) != 0) [[unlikely]]
+            // Nearly always the first frame of a message that is new or was sent: every message has room for one.
+            if (size_ != 0 || live_ != 0) [[unlikely]]
+                return append_to_slot(payload, length);
+            if (length > frame_limit_) [[unlikely]]
+                return false;
+            if (::zmq_msg_init_size(&slots_[0].frame, length) != 0) [[unlikely]]
                 out_of_memory();
-            if (size_ == live_) ++live_;
-            ++size_;
-            to.size = length;
-            if (length != 0) std::memcpy(::zmq_msg_data(&to.frame), payload, length);
+            live_ = 1;
+            size_ = 1;
+            fill(slots_[0], payload, length);
             return true;
         }
-        [[noreturn, gnu::cold, gnu::noinline]] void out_of_memory() {
-            ::zmq_msg_init(&slots_[size_].frame); // the slot stays one that can be closed
-            if (size_ == live_) ++live_;
-            throw std::bad_alloc{};
+        [[nodiscard, gnu::noinline]] bool append_to_slot(const void* payload, std::size_t length) {
+            if (size_ == capacity_ || length > frame_limit_) return false;
+            detail::slot& to = slots_[size_];
+            const bool lives = size_ < live_;
+            if (lives) ::zmq_msg_close(&to.frame);
+            if (::zmq_msg_init_size(&to.frame, length) != 0) [[unlikely]] {
+                if (lives) ::zmq_msg_init(&to.frame); // stays one that can be closed
+                out_of_memory();
+            }
+            if (!lives) ++live_;
+            ++size_;
+            fill(to, payload, length);
+            return true;
         }
+        [[gnu::always_inline]] static void fill(detail::slot& to, const void* payload, std::size_t length) noexcept {
+            to.size = length;
+            if (length != 0) [[likely]]
+                std::memcpy(::zmq_msg_data(&to.frame), payload, length);
+        }
+        [[noreturn, gnu::cold, gnu::noinline]] static void out_of_memory() { throw std::bad_alloc{}; }
         // Slots are initialised only once they are needed: a capacity of 64 costs nothing until used.
         void make_live(std::size_t index) noexcept {
             if (index == live_) {
@@ -246,11 +274,15 @@ public:
             route_live_ = false;
         }
         [[nodiscard]] std::string_view user_id() const noexcept {
-            const char* const text = size_ == 0 ? nullptr : ::zmq_msg_gets(&slots_[0].frame, "User-Id");
-            if (text == nullptr) return {};
-            const std::string_view given{text};
+            if (size_ == 0) return {};
             const std::string_view mark = detail::user_mark(); // without it, the peer named itself
-            return given.ends_with(mark) ? given.substr(0, given.size() - mark.size()) : std::string_view{};
+            for (const char* const property : {"User-Id", detail::user_property}) {
+                const char* const text = ::zmq_msg_gets(&slots_[0].frame, property);
+                if (text == nullptr) continue;
+                const std::string_view given{text};
+                if (given.ends_with(mark)) return given.substr(0, given.size() - mark.size());
+            }
+            return {};
         }
 
         detail::slot* slots_;
@@ -272,7 +304,12 @@ public:
 template <frames Frames, ironhouse::bytes Frame> class message : public any_message {
 public:
     message() noexcept : any_message{slots_, capacity_frames, static_cast<std::size_t>(Frame.count())} {}
+    /// Takes the frames and the routing id over.
+    /// \param other  Empty afterwards.
     message(message&& other) noexcept : message{} { move_from(other); }
+    /// Drops what it holds, and takes the frames and the routing id over.
+    /// \param other  Empty afterwards.
+    /// \return       This message.
     message& operator=(message&& other) noexcept {
         if (this != &other) move_from(other);
         return *this;

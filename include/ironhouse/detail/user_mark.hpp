@@ -12,6 +12,9 @@
 
 namespace ironhouse::inline IRONHOUSE_ABI::detail {
 
+/// The metadata that carries a user id where "User-Id" cannot: see sentry::answer().
+inline constexpr const char* user_property = "X-Ironhouse-User";
+
 /// Ends every user id that a sentry of this process gives. Metadata that peers send becomes metadata of their messages: a
 /// server towards its client, or anybody in plaintext, may call itself by any user id, but cannot know this.
 inline std::string_view user_mark() noexcept {

@@ -23,7 +23,6 @@
 #include <cstring>
 #include <exception>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -53,7 +52,7 @@ public:
     void tell(const event& what, time now) {
         counts_[static_cast<std::size_t>(what.why)].fetch_add(what.count, std::memory_order_relaxed);
         if (!to_) return;
-        bucket& kept = buckets_[{what.socket, what.why}];
+        bucket& kept = bucket_of(what.socket, what.why);
         if (kept.waiting == 0 && now - kept.last >= pause) {
             kept.last = now;
             deliver(what);
@@ -67,31 +66,27 @@ public:
     }
     /// Delivers what has waited long enough; `all` delivers everything.
     void flush(time now, bool all = false) {
-        for (auto& [key, kept] : buckets_) {
+        for (bucket& kept : buckets_) {
             if (kept.waiting == 0 || (!all && now - kept.last < pause)) continue;
-            const event what{key.second, kept.waiting, key.first, kept.domain, kept.peer, kept.address, kept.detail};
+            deliver(kept.collected());
             kept.waiting = 0;
             kept.last = now;
-            deliver(what);
         }
     }
     /// When flush() will next have something.
     [[nodiscard]] std::optional<time> next() const {
         std::optional<time> soonest;
-        for (const auto& [key, kept] : buckets_)
+        for (const bucket& kept : buckets_)
             if (kept.waiting != 0 && (!soonest || kept.last + pause < *soonest)) soonest = kept.last + pause;
         return soonest;
     }
     /// Forgets a socket that is gone, after delivering what waited.
     void forget(std::uint64_t socket, time now) {
-        const auto first = buckets_.lower_bound({socket, reason{}});
-        const auto last = buckets_.lower_bound({socket + 1, reason{}});
-        for (auto at = first; at != last; ++at) {
-            const bucket& kept = at->second;
-            if (kept.waiting != 0)
-                deliver({at->first.second, kept.waiting, socket, kept.domain, kept.peer, kept.address, kept.detail});
-        }
         (void)now;
+        const auto first = place_of(socket, reason{});
+        const auto last = place_of(socket + 1, reason{});
+        for (auto at = first; at != last; ++at)
+            if (at->waiting != 0) deliver(at->collected());
         buckets_.erase(first, last);
     }
     [[nodiscard]] std::uint64_t count(reason why) const noexcept {
@@ -107,13 +102,34 @@ private:
         }
     }
     struct bucket {
+        std::uint64_t socket;
+        reason why;
         time last = time{} - std::chrono::hours{1}; // before any now: the first event of a kind comes at once
         std::uint64_t waiting = 0;
-        std::string domain, peer, address, detail;
+        std::string domain = {}, peer = {}, address = {}, detail = {};
+
+        [[nodiscard]] event collected() const noexcept { return {why, waiting, socket, domain, peer, address, detail}; }
     };
+    // Where this bucket is, or where it belongs.
+    std::vector<bucket>::iterator place_of(std::uint64_t socket, reason why) noexcept {
+        auto first = buckets_.begin(), last = buckets_.end();
+        while (first != last) {
+            const auto middle = first + (last - first) / 2;
+            if (middle->socket < socket || (middle->socket == socket && middle->why < why))
+                first = middle + 1;
+            else
+                last = middle;
+        }
+        return first;
+    }
+    bucket& bucket_of(std::uint64_t socket, reason why) {
+        const auto at = place_of(socket, why);
+        if (at != buckets_.end() && at->socket == socket && at->why == why) return *at;
+        return *buckets_.insert(at, bucket{socket, why});
+    }
 
     event_callback to_;
-    std::map<std::pair<std::uint64_t, reason>, bucket> buckets_;
+    std::vector<bucket> buckets_; // sorted; std::map would cost every including file more than all of this class
     std::array<std::atomic<std::uint64_t>, reason_count> counts_{};
 };
 
@@ -449,6 +465,7 @@ private:
         verdict judged;
         std::string_view domain, address;
         std::uint64_t number = 0;
+        bool in_metadata = false;
         if (const auto asked = read_zap(frames)) {
             address = asked->address;
             const auto at = std::find_if(watched_.begin(), watched_.end(), [&](const watched& each) {
@@ -459,6 +476,7 @@ private:
             } else {
                 number = at->who->number;
                 domain = at->who->what.domain;
+                in_metadata = std::strcmp(at->who->what.pattern, "req") == 0;
                 judged = decide(*asked, at->who->what.clients ? &*at->who->what.clients : nullptr,
                                 std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
             }
@@ -469,8 +487,15 @@ private:
         std::string user;
         if (judged.admitted())
             (user = judged.who).append(1, '#').append(std::to_string(++handshakes_admitted_)).append(user_mark());
+        // libzmq passes a user id on as a message of its own, which a REQ's session takes for a broken answer and hangs up
+        // on: there the name travels as metadata, which a message's sender() looks at second.
+        std::string metadata;
+        if (in_metadata && judged.admitted()) {
+            metadata = zap_property(user_property, user);
+            user.clear();
+        }
         const std::string_view reply[] = {
-            {}, "1.0", id, judged.admitted() ? "200" : "400", judged.admitted() ? "OK" : "refused", user, {}};
+            {}, "1.0", id, judged.admitted() ? "200" : "400", judged.admitted() ? "OK" : "refused", user, metadata};
         try {
             zap_.send(peer, zmq::send_flags::sndmore);
             for (const auto& frame : reply)

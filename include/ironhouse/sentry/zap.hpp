@@ -38,6 +38,15 @@ inline constexpr std::size_t zap_frames = 7; // version, id, domain, address, ro
                        std::span<const std::byte, 32>{reinterpret_cast<const std::byte*>(frames[6].data()), 32}};
 }
 
+/// One line of a ZAP reply's metadata: a name of at most 255 bytes, and a value.
+[[nodiscard]] inline std::string zap_property(std::string_view name, std::string_view value) {
+    std::string line(1, static_cast<char>(name.size()));
+    line += name;
+    for (const int shift : {24, 16, 8, 0}) line += static_cast<char>((value.size() >> shift) & 0xFF);
+    line += value;
+    return line;
+}
+
 /// The answer to a request.
 struct verdict {
     reason why = reason::refused_malformed;

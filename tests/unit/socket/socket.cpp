@@ -374,6 +374,27 @@ TEST_CASE("try_receive drops at most sixteen bad messages per call", "[socket]")
     CHECK(sink.dropped() == 20);
 }
 
+TEST_CASE("a REQ that is the server gets its answers, and knows who gave them", "[socket][T6.1]") {
+    ih::context context;
+    cast who;
+    ih::socket<ih::req, both, ih::curve_server> asks{context, who.serving()};
+    asks.bind("tcp://127.0.0.1:*");
+    ih::socket<ih::rep, both, ih::curve_client> answers{context, who.as(who.ann)};
+    answers.connect(address_of(asks));
+
+    decltype(asks)::message question, got;
+    REQUIRE(question.add("who are you?"));
+    REQUIRE(asks.send(question, soon) == send_status::queued);
+    decltype(answers)::message heard, answer;
+    REQUIRE(answers.receive(heard, soon) == receive_status::received);
+    REQUIRE(answer.add("guess"));
+    REQUIRE(answers.send(answer, soon) == send_status::queued);
+    REQUIRE(asks.receive(got, soon) == receive_status::received);
+    CHECK(got[0].text() == "guess");
+    CHECK(got.sender() == "ann");
+    CHECK(got.sender_serial() != 0);
+}
+
 TEST_CASE("an empty message is a message", "[socket]") {
     ih::context context;
     ih::socket<ih::pull, receiving, ih::in_process> sink{context, {}};
