@@ -7,18 +7,8 @@
 set(_ironhouse_targets_global "${CMAKE_FIND_PACKAGE_TARGETS_GLOBAL}")
 set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
 
-find_package(Threads REQUIRED)
 find_package(PkgConfig QUIET)
-
-# The text says what to install; the caller decides whether that ends the configuration (find_package may be optional).
-macro(_ironhouse_missing _ironhouse_what)
-    if(CMAKE_FIND_PACKAGE_NAME STREQUAL "ironhouse")
-        set(ironhouse_FOUND FALSE)
-        set(ironhouse_NOT_FOUND_MESSAGE "${_ironhouse_what}")
-    else()
-        message(FATAL_ERROR "Ironhouse: ${_ironhouse_what}")
-    endif()
-endmacro()
+set(_ironhouse_missing)
 
 # libzmq: its own package files, or pkg-config where a distribution leaves those out.
 if(NOT TARGET ironhouse::libzmq)
@@ -37,13 +27,16 @@ if(NOT TARGET ironhouse::libzmq)
         add_library(ironhouse::libzmq INTERFACE IMPORTED GLOBAL)
         target_link_libraries(ironhouse::libzmq INTERFACE ${_ironhouse_zmq})
     else()
-        _ironhouse_missing("libzmq was not found (Debian: libzmq3-dev), neither as a CMake package nor by pkg-config")
+        list(APPEND _ironhouse_missing
+             "libzmq was not found (Debian: libzmq3-dev), neither as a CMake package nor by pkg-config")
     endif()
 endif()
 
 # cppzmq: one header; its package files where there are any.
-if(NOT TARGET ironhouse::cppzmq AND TARGET ironhouse::libzmq)
-    find_package(cppzmq CONFIG QUIET)
+if(NOT TARGET ironhouse::cppzmq)
+    if(TARGET ironhouse::libzmq) # cppzmq's own package files end the configuration where libzmq is missing
+        find_package(cppzmq CONFIG QUIET)
+    endif()
     if(TARGET cppzmq)
         add_library(ironhouse::cppzmq INTERFACE IMPORTED GLOBAL)
         target_link_libraries(ironhouse::cppzmq INTERFACE cppzmq)
@@ -54,7 +47,8 @@ if(NOT TARGET ironhouse::cppzmq AND TARGET ironhouse::libzmq)
             add_library(ironhouse::cppzmq INTERFACE IMPORTED GLOBAL)
             target_include_directories(ironhouse::cppzmq INTERFACE ${IRONHOUSE_CPPZMQ_INCLUDE_DIR})
         else()
-            _ironhouse_missing("cppzmq was not found (Debian: cppzmq-dev): no CMake package and no zmq.hpp")
+            list(APPEND _ironhouse_missing
+                 "cppzmq was not found (Debian: cppzmq-dev): no CMake package and no zmq.hpp")
         endif()
     endif()
 endif()
@@ -76,7 +70,25 @@ if(NOT TARGET ironhouse::libsodium)
         add_library(ironhouse::libsodium INTERFACE IMPORTED GLOBAL)
         target_link_libraries(ironhouse::libsodium INTERFACE ${_ironhouse_sodium})
     else()
-        _ironhouse_missing("libsodium was not found (Debian: libsodium-dev), neither by pkg-config nor from vcpkg")
+        list(APPEND _ironhouse_missing
+             "libsodium was not found (Debian: libsodium-dev), neither by pkg-config nor from vcpkg")
+    endif()
+endif()
+
+find_package(Threads QUIET)
+if(NOT Threads_FOUND)
+    list(APPEND _ironhouse_missing "no threads library was found, or the project enables neither C nor C++")
+endif()
+
+# All that is missing at once, with what to install. Whoever called find_package decides whether that ends the
+# configuration; for a build it is the end.
+if(_ironhouse_missing)
+    list(JOIN _ironhouse_missing "; " _ironhouse_missing)
+    if(_ironhouse_is_a_package)
+        set(ironhouse_FOUND FALSE)
+        set(ironhouse_NOT_FOUND_MESSAGE "${_ironhouse_missing}")
+    else()
+        message(FATAL_ERROR "Ironhouse: ${_ironhouse_missing}")
     endif()
 endif()
 
@@ -84,3 +96,4 @@ set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL "${_ironhouse_targets_global}")
 unset(_ironhouse_targets_global)
 unset(_ironhouse_zmq)
 unset(_ironhouse_sodium)
+unset(_ironhouse_missing)

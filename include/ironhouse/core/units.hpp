@@ -12,6 +12,7 @@
 #include <ironhouse/detail/owed.hpp>
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <type_traits>
@@ -42,11 +43,12 @@ template <class T> concept unit = requires(const T& value) {
 /// A size in bytes, 1 B to 1 PiB.
 class bytes {
 public:
+    /// The number, as a type to which no integer can be assigned.
     enum class amount : std::int64_t {};
 
-    static constexpr std::int64_t min = 1;
-    static constexpr std::int64_t max = std::int64_t{1} << 50;
-    static constexpr const char* name = "bytes";
+    static constexpr std::int64_t min = 1;                     ///< Smallest.
+    static constexpr std::int64_t max = std::int64_t{1} << 50; ///< Largest.
+    static constexpr const char* name = "bytes";               ///< As errors call it.
 
     /// The number itself, in the unit that the type's name says.
     [[nodiscard]] constexpr std::int64_t count() const noexcept { return static_cast<std::int64_t>(amount_); }
@@ -66,7 +68,7 @@ public:
     template <detail::bare_number Number, class Why = detail::a_limit_is_written_with_its_unit> bytes(Number) = delete;
     template <detail::unit Other, class Why = detail::a_limit_in_another_unit> bytes(const Other&) = delete;
 
-    amount amount_;
+    amount amount_; ///< Public since template arguments need that; read it with count().
 
 private:
     friend struct detail::unit_maker;
@@ -76,11 +78,12 @@ private:
 /// A count of whole messages, 1 to 10'000'000.
 class messages {
 public:
+    /// The number, as a type to which no integer can be assigned.
     enum class amount : std::int64_t {};
 
-    static constexpr std::int64_t min = 1;
-    static constexpr std::int64_t max = 10'000'000;
-    static constexpr const char* name = "messages";
+    static constexpr std::int64_t min = 1;          ///< Smallest.
+    static constexpr std::int64_t max = 10'000'000; ///< Largest.
+    static constexpr const char* name = "messages"; ///< As errors call it.
 
     /// \copydoc bytes::count
     [[nodiscard]] constexpr std::int64_t count() const noexcept { return static_cast<std::int64_t>(amount_); }
@@ -94,7 +97,7 @@ public:
     messages(Number) = delete;
     template <detail::unit Other, class Why = detail::a_limit_in_another_unit> messages(const Other&) = delete;
 
-    amount amount_;
+    amount amount_; ///< Public since template arguments need that; read it with count().
 
 private:
     friend struct detail::unit_maker;
@@ -104,11 +107,12 @@ private:
 /// A count of frames in one message, 1 to 64: more has no use that an attacker does not share.
 class frames {
 public:
+    /// The number, as a type to which no integer can be assigned.
     enum class amount : std::int64_t {};
 
-    static constexpr std::int64_t min = 1;
-    static constexpr std::int64_t max = 64;
-    static constexpr const char* name = "frames";
+    static constexpr std::int64_t min = 1;        ///< Smallest.
+    static constexpr std::int64_t max = 64;       ///< Largest.
+    static constexpr const char* name = "frames"; ///< As errors call it.
 
     /// \copydoc bytes::count
     [[nodiscard]] constexpr std::int64_t count() const noexcept { return static_cast<std::int64_t>(amount_); }
@@ -121,7 +125,7 @@ public:
     template <detail::bare_number Number, class Why = detail::a_limit_is_written_with_its_unit> frames(Number) = delete;
     template <detail::unit Other, class Why = detail::a_limit_in_another_unit> frames(const Other&) = delete;
 
-    amount amount_;
+    amount amount_; ///< Public since template arguments need that; read it with count().
 
 private:
     friend struct detail::unit_maker;
@@ -131,11 +135,12 @@ private:
 /// A count of connections served at once, 1 to 1'000'000.
 class peers {
 public:
+    /// The number, as a type to which no integer can be assigned.
     enum class amount : std::int64_t {};
 
-    static constexpr std::int64_t min = 1;
-    static constexpr std::int64_t max = 1'000'000;
-    static constexpr const char* name = "peers";
+    static constexpr std::int64_t min = 1;         ///< Smallest.
+    static constexpr std::int64_t max = 1'000'000; ///< Largest.
+    static constexpr const char* name = "peers";   ///< As errors call it.
 
     /// \copydoc bytes::count
     [[nodiscard]] constexpr std::int64_t count() const noexcept { return static_cast<std::int64_t>(amount_); }
@@ -148,7 +153,7 @@ public:
     template <detail::bare_number Number, class Why = detail::a_limit_is_written_with_its_unit> peers(Number) = delete;
     template <detail::unit Other, class Why = detail::a_limit_in_another_unit> peers(const Other&) = delete;
 
-    amount amount_;
+    amount amount_; ///< Public since template arguments need that; read it with count().
 
 private:
     friend struct detail::unit_maker;
@@ -158,11 +163,12 @@ private:
 /// A rate in events per second, 1 to 1'000'000'000.
 class per_second {
 public:
+    /// The number, as a type to which no integer can be assigned.
     enum class amount : std::int64_t {};
 
-    static constexpr std::int64_t min = 1;
-    static constexpr std::int64_t max = 1'000'000'000;
-    static constexpr const char* name = "per_second";
+    static constexpr std::int64_t min = 1;             ///< Smallest.
+    static constexpr std::int64_t max = 1'000'000'000; ///< Largest.
+    static constexpr const char* name = "per_second";  ///< As errors call it.
 
     /// \copydoc bytes::count
     [[nodiscard]] constexpr std::int64_t count() const noexcept { return static_cast<std::int64_t>(amount_); }
@@ -176,7 +182,7 @@ public:
     per_second(Number) = delete;
     template <detail::unit Other, class Why = detail::a_limit_in_another_unit> per_second(const Other&) = delete;
 
-    amount amount_;
+    amount amount_; ///< Public since template arguments need that; read it with count().
 
 private:
     friend struct detail::unit_maker;
@@ -224,30 +230,32 @@ struct spelling {
     std::int64_t number = 0;
 };
 
-template <std::int64_t Scale, std::int64_t Max, char... Text> consteval spelling spell() {
-    constexpr char text[] = {Text...};
+/// Reads the characters of a literal, `size` of them, as a multiple of `scale` that is at most `max`.
+constexpr spelling spell(const char* text, std::size_t size, std::int64_t scale, std::int64_t max) noexcept {
     spelling result;
-    const bool prefixed = sizeof...(Text) > 1 && text[0] == '0'; // 0x, 0b and octal: 010_peers would be eight peers
+    const bool prefixed = size > 1 && text[0] == '0'; // 0x, 0b and octal: 010_peers would be eight peers
     result.decimal = !prefixed;
-    for (const char c : text) {
+    for (std::size_t at = 0; at < size; ++at) {
+        const char c = text[at];
         if (c == '\'') continue;
         if (c < '0' || c > '9') {
             result.whole = result.whole && prefixed;
             return result;
         }
         const std::int64_t digit = c - '0';
-        if (result.number > (Max / Scale - digit) / 10) {
+        if (result.number > (max / scale - digit) / 10) {
             result.fits = false;
             return result;
         }
         result.number = result.number * 10 + digit;
     }
-    result.number *= Scale;
+    result.number *= scale;
     return result;
 }
 
 template <class Unit, std::int64_t Scale, char... Text> consteval Unit literal() {
-    constexpr spelling read = spell<Scale, Unit::max, Text...>();
+    constexpr char text[] = {Text...};
+    constexpr spelling read = spell(text, sizeof text, Scale, Unit::max);
     static_assert(read.whole, "a limit is a whole number: write 1536_B instead of 1.5_KiB");
     static_assert(read.decimal || !read.whole, "a limit is written in decimal digits, without a leading 0");
     static_assert(read.fits, "a limit is larger than its unit can hold: 1 PiB, 10'000'000 messages, 64 frames, "
@@ -259,31 +267,44 @@ template <class Unit, std::int64_t Scale, char... Text> consteval Unit literal()
 
 } // namespace detail
 
+/// \cond
 // What `-5_messages` finds, so that it is told why.
 template <detail::unit Unit> consteval Unit operator-(const Unit& limit) {
     static_assert(detail::never<Unit>, "a limit is never negative: libzmq would read it as no limit at all");
     return limit;
 }
+/// \endcond
 
 /// How limits are written: `using namespace ironhouse::literals;`. Decimal digits, separators allowed (`1'000_peers`).
 namespace literals {
 
+/// Bytes.
 template <char... Text> consteval bytes operator""_B() { return detail::literal<bytes, 1, Text...>(); }
+/// Times 1,024 bytes.
 template <char... Text> consteval bytes operator""_KiB() {
     return detail::literal<bytes, std::int64_t{1} << 10, Text...>();
 }
+/// Times 1,048,576 bytes.
 template <char... Text> consteval bytes operator""_MiB() {
     return detail::literal<bytes, std::int64_t{1} << 20, Text...>();
 }
+/// Times 1,073,741,824 bytes.
 template <char... Text> consteval bytes operator""_GiB() {
     return detail::literal<bytes, std::int64_t{1} << 30, Text...>();
 }
+/// One whole message.
 template <char... Text> consteval messages operator""_message() { return detail::literal<messages, 1, Text...>(); }
+/// Whole messages.
 template <char... Text> consteval messages operator""_messages() { return detail::literal<messages, 1, Text...>(); }
+/// One frame.
 template <char... Text> consteval frames operator""_frame() { return detail::literal<frames, 1, Text...>(); }
+/// Frames in one message.
 template <char... Text> consteval frames operator""_frames() { return detail::literal<frames, 1, Text...>(); }
+/// One connection.
 template <char... Text> consteval peers operator""_peer() { return detail::literal<peers, 1, Text...>(); }
+/// Connections served at once.
 template <char... Text> consteval peers operator""_peers() { return detail::literal<peers, 1, Text...>(); }
+/// Events per second.
 template <char... Text> consteval per_second operator""_per_s() { return detail::literal<per_second, 1, Text...>(); }
 
 } // namespace literals
