@@ -22,8 +22,11 @@
 # The control is compiled to an object, not only parsed, since code generation has faults of its own. The text must come
 # from the compiler and not from the case: source lines are not echoed, the case's own path is cut out of what was said,
 # and a text that stands in the case's own code is refused. Safe to run in parallel: each run has its own folder.
+#
+# What a page in docs/errors (or -Dpages=<folder>) quotes of this compiler's words must be what it says (error_pages.cmake).
 
 cmake_minimum_required(VERSION 3.25)
+include(${CMAKE_CURRENT_LIST_DIR}/error_pages.cmake)
 
 foreach(needed IN ITEMS compile case)
     if(NOT DEFINED ${needed} OR "${${needed}}" STREQUAL "")
@@ -141,6 +144,12 @@ set(no_echo -fno-diagnostics-show-caret)
 if(version MATCHES "clang")
     set(no_echo -fno-caret-diagnostics)
 endif()
+if(NOT DEFINED pages)
+    cmake_path(SET pages NORMALIZE "${CMAKE_CURRENT_LIST_DIR}/../docs/errors")
+endif()
+file(GLOB shown_by "${pages}/*.md")
+error_page_compiler(speaker "${compile}")
+cmake_path(GET case STEM stem)
 
 set(wrong)
 foreach(number IN LISTS numbers)
@@ -165,6 +174,19 @@ foreach(number IN LISTS numbers)
         string(FIND "${heard}" "${expected}" at)
         if(at EQUAL -1)
             string(APPEND wrong "violation ${number} is refused, but not because of '${expected}':\n${said}\n")
+        endif()
+    endforeach()
+    foreach(page IN LISTS shown_by)
+        file(READ "${page}" text)
+        error_page_fence(shown "${text}" "${speaker}: ${stem} ${number}")
+        if(shown STREQUAL "NOTFOUND")
+            continue()
+        endif()
+        error_page_excerpt(excerpt "${said}" "${case}" ${expected_${number}})
+        if(NOT shown STREQUAL excerpt)
+            cmake_path(GET page FILENAME page_name)
+            string(APPEND wrong "docs/errors/${page_name} quotes other words (scripts/errors --update refreshes them):\n"
+                   "${shown}than ${speaker} says:\n${excerpt}")
         endif()
     endforeach()
 endforeach()

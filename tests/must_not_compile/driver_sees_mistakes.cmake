@@ -12,7 +12,7 @@ file(REMOVE_RECURSE ${work})
 function(judge text)
     file(WRITE ${work}/no_such_reason.cpp "${text}")
     execute_process(
-        COMMAND ${CMAKE_COMMAND} "-Dcompile=${compile}" -Dcase=${work}/no_such_reason.cpp -P ${driver}
+        COMMAND ${CMAKE_COMMAND} "-Dcompile=${compile}" -Dcase=${work}/no_such_reason.cpp ${pages} -P ${driver}
         RESULT_VARIABLE result
         OUTPUT_VARIABLE said
         ERROR_VARIABLE said)
@@ -72,5 +72,19 @@ refuses("but its code has 1" "${claim}${both}${include}${one}")
 refuses("but its code has 1;2" "${claim}${odd}${include}${two}")
 refuses("stands in the case's own code"
         "${claim}// EXPECT: void f\n${include}#ifdef VIOLATE\nvoid f() { odd<1>()\; }\n#endif\n")
+
+# What a page quotes is what the compiler says.
+include(${CMAKE_CURRENT_LIST_DIR}/../../cmake/error_pages.cmake)
+error_page_compiler(speaker "${compile}")
+function(quote words)
+    file(WRITE ${work}/pages/page.md "<!-- ${speaker}: no_such_reason 1 -->\n```text\n${words}```\n")
+endfunction()
+set(pages -Dpages=${work}/pages)
+quote("promise.hpp: error: another reason\n")
+refuses("page.md quotes other words" "${claim}${odd}${include}${one}")
+string(REGEX MATCH "says: (.*)$" told "${said}")
+if(NOT told MATCHES "promise.hpp: error: .*the .odd. reason" OR told MATCHES "promise.hpp:[0-9]")
+    message(FATAL_ERROR "the compiler's words are not brought into the form of a page: ${said}")
+endif()
 
 file(REMOVE_RECURSE ${work})

@@ -17,9 +17,6 @@ constexpr ironhouse::transports curve{.tcp = true, .ipc = true, .inproc = false,
 void bind(ironhouse::basic_endpoint<curve> where);
 void connect(ironhouse::connect_endpoint<curve> where);
 
-#define TEN_BYTES "0123456789"
-#define FIFTY_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES
-
 void probe() {
 #if VIOLATE == 1
     bind("");
@@ -42,11 +39,13 @@ void probe() {
 #elif VIOLATE == 10
     bind("ipc:///run/orders\0/socket");
 #elif VIOLATE == 11
+#define TEN_BYTES "0123456789"
+#define FIFTY_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES
     bind("ipc://" FIFTY_BYTES FIFTY_BYTES FIFTY_BYTES FIFTY_BYTES FIFTY_BYTES TEN_BYTES);
 #else
     bind("tcp://localhost:5555");
     bind("tcp://[::1]:5555");
-    bind("ipc://" FIFTY_BYTES FIFTY_BYTES);
+    bind("ipc:///run/orders/door");
     connect("tcp://10.0.0.1:0;10.0.0.2:5555");
 #endif
 }

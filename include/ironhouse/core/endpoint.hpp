@@ -17,13 +17,17 @@
 namespace ironhouse::inline IRONHOUSE_ABI {
 
 /// The transports that the library opens. There is no pgm, norm, udp, ws, vmci or tipc: nothing protects them.
-enum class transport : std::uint8_t { tcp = 1, ipc = 2, inproc = 4 };
+enum class transport : std::uint8_t {
+    tcp = 1,    ///< Over the network.
+    ipc = 2,    ///< Between processes of one machine, through a path.
+    inproc = 4, ///< Between threads of one process.
+};
 
 /// What a security policy protects; two policies with the same set share their endpoint types.
 struct transports {
-    bool tcp;
-    bool ipc;
-    bool inproc;
+    bool tcp;    ///< `tcp://host:port`.
+    bool ipc;    ///< `ipc://path`.
+    bool inproc; ///< `inproc://name`, within the process.
     /// `curve://host:port` is a spelling of tcp under this policy.
     bool curve_spelling = false;
     /// `gssapi://host:port` is a spelling of tcp under this policy.

@@ -31,11 +31,11 @@ public:
         closing,     ///< The context is shutting down. Unwind.
     };
     // Spelled out, not `using enum`: GCC 12 fails internally on that inside templates.
-    static constexpr kind misuse = kind::misuse;
-    static constexpr kind rejected = kind::rejected;
-    static constexpr kind exhausted = kind::exhausted;
-    static constexpr kind unavailable = kind::unavailable;
-    static constexpr kind closing = kind::closing;
+    static constexpr kind misuse = kind::misuse;           ///< See kind::misuse.
+    static constexpr kind rejected = kind::rejected;       ///< See kind::rejected.
+    static constexpr kind exhausted = kind::exhausted;     ///< See kind::exhausted.
+    static constexpr kind unavailable = kind::unavailable; ///< See kind::unavailable.
+    static constexpr kind closing = kind::closing;         ///< See kind::closing.
 
     /// \param why       Who must act.
     /// \param during    The operation, for example "bind tcp://127.0.0.1:5555".

@@ -201,12 +201,14 @@ template <class Limits> [[nodiscard]] constexpr std::int64_t filled_queues(const
 [[nodiscard]] constexpr bytes memory_ceiling(const inbound& limits) noexcept {
     return detail::in_all(detail::filled_queues(limits), limits.peers.count());
 }
-/// \copydoc memory_ceiling(const inbound&)
+/// \overload
+/// \param limits  What a socket was given.
 [[nodiscard]] constexpr bytes memory_ceiling(const outbound& limits) noexcept {
     return detail::in_all(detail::filled_queues(limits), limits.peers.count());
 }
 /// Both directions; what a connection costs by itself is counted once.
-/// \copydoc memory_ceiling(const inbound&)
+/// \param limits  What a socket was given.
+/// \return        Bytes.
 [[nodiscard]] constexpr bytes memory_ceiling(const duplex& limits) noexcept {
     const std::int64_t in = limits.in.peers.count();
     const std::int64_t out = limits.out.peers.count();
@@ -239,11 +241,13 @@ namespace detail {
 [[nodiscard]] constexpr bytes buffer_size(const inbound& limits) noexcept {
     return detail::unchecked<bytes>(detail::buffer_for(limits.frame.count()));
 }
-/// \copydoc buffer_size(const inbound&)
+/// \overload
+/// \param limits  What a socket was given.
 [[nodiscard]] constexpr bytes buffer_size(const outbound& limits) noexcept {
     return detail::unchecked<bytes>(detail::buffer_for(limits.frame.count()));
 }
-/// \copydoc buffer_size(const inbound&)
+/// \overload
+/// \param limits  What a socket was given.
 [[nodiscard]] constexpr bytes buffer_size(const duplex& limits) noexcept {
     const bytes in = buffer_size(limits.in);
     const bytes out = buffer_size(limits.out);
@@ -270,11 +274,13 @@ namespace detail {
 [[nodiscard]] constexpr bytes kernel_ceiling(const inbound& limits) noexcept {
     return detail::kernel_buffers(limits.peers.count(), buffer_size(limits));
 }
-/// \copydoc kernel_ceiling(const inbound&)
+/// \overload
+/// \param limits  What a socket was given.
 [[nodiscard]] constexpr bytes kernel_ceiling(const outbound& limits) noexcept {
     return detail::kernel_buffers(limits.peers.count(), buffer_size(limits));
 }
-/// \copydoc kernel_ceiling(const inbound&)
+/// \overload
+/// \param limits  What a socket was given.
 [[nodiscard]] constexpr bytes kernel_ceiling(const duplex& limits) noexcept {
     const peers most = limits.in.peers > limits.out.peers ? limits.in.peers : limits.out.peers;
     return detail::kernel_buffers(most.count(), buffer_size(limits));
@@ -307,11 +313,13 @@ namespace detail {
 [[nodiscard]] constexpr bytes guard_slack(const inbound& limits) noexcept {
     return detail::slack(limits.peers.count());
 }
-/// \copydoc guard_slack(const inbound&)
+/// \overload
+/// \param limits  What a socket was given.
 [[nodiscard]] constexpr bytes guard_slack(const outbound& limits) noexcept {
     return detail::slack(limits.peers.count());
 }
-/// \copydoc guard_slack(const inbound&)
+/// \overload
+/// \param limits  What a socket was given.
 [[nodiscard]] constexpr bytes guard_slack(const duplex& limits) noexcept {
     return detail::slack((limits.in.peers > limits.out.peers ? limits.in.peers : limits.out.peers).count());
 }
@@ -422,15 +430,17 @@ using budget = basic_budget<void>;
 
 /// What plan() found; converts to the limits of either direction.
 struct planned {
-    ironhouse::peers peers;
-    messages queue;
-    ironhouse::frames frames;
-    bytes frame;
+    ironhouse::peers peers;   ///< As in the budget.
+    messages queue;           ///< The longest that the memory pays for.
+    ironhouse::frames frames; ///< As in the budget.
+    bytes frame;              ///< As in the budget.
 
+    /// The plan as limits of a socket that receives.
     // NOLINTNEXTLINE(google-explicit-constructor): written as limits, `inbound orders = plan(...)`
     [[nodiscard]] constexpr operator inbound() const noexcept {
         return {.peers = peers, .queue = queue, .frames = frames, .frame = frame};
     }
+    /// The plan as limits of a socket that sends.
     // NOLINTNEXTLINE(google-explicit-constructor)
     [[nodiscard]] constexpr operator outbound() const noexcept {
         return {.peers = peers, .queue = queue, .frames = frames, .frame = frame};

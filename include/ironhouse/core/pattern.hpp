@@ -71,60 +71,82 @@ inline constexpr option_setting pub_defaults[] = {
 
 /// Sends to one of its peers in turn. \maps ZMQ_PUSH
 struct push {
-    using limits = outbound;
+    using limits = outbound; ///< It only sends.
+    /// \cond
     static constexpr detail::pattern_traits traits{ZMQ_PUSH, "push", true, false, {}};
+    /// \endcond
 };
 /// Receives from all its peers in turn. \maps ZMQ_PULL
 struct pull {
-    using limits = inbound;
+    using limits = inbound; ///< It only receives.
+    /// \cond
     static constexpr detail::pattern_traits traits{ZMQ_PULL, "pull", false, true, {}};
+    /// \endcond
 };
 /// Sends to every subscriber; never waits for a slow one. \maps ZMQ_PUB
 struct pub {
-    using limits = outbound;
+    using limits = outbound; ///< It only sends.
+    /// \cond
     static constexpr detail::pattern_traits traits{ZMQ_PUB, "pub", true, false, detail::pub_defaults};
+    /// \endcond
 };
 /// Receives what it subscribed to. \maps ZMQ_SUB
 struct sub {
-    using limits = inbound;
+    using limits = inbound; ///< It only receives.
+    /// \cond
     static constexpr detail::pattern_traits traits{ZMQ_SUB, "sub", false, true, {}};
+    /// \endcond
 };
 /// A publisher that also receives its subscribers' subscriptions. \maps ZMQ_XPUB
 struct xpub {
-    using limits = duplex;
+    using limits = duplex; ///< It sends and receives.
+    /// \cond
     static constexpr detail::pattern_traits traits{ZMQ_XPUB, "xpub", true, true, detail::pub_defaults};
+    /// \endcond
 };
 /// A subscriber that sends its subscriptions as messages. \maps ZMQ_XSUB
 struct xsub {
-    using limits = duplex;
+    using limits = duplex; ///< It sends and receives.
+    /// \cond
     static constexpr detail::pattern_traits traits{ZMQ_XSUB, "xsub", true, true, {}};
+    /// \endcond
 };
 /// Asks, then waits for the answer; may ask again when none came. Requests carry a number that the answer must echo.
 /// \maps ZMQ_REQ with REQ_RELAXED and REQ_CORRELATE
 struct req {
-    using limits = duplex;
+    using limits = duplex; ///< It sends and receives.
+    /// \cond
     static constexpr detail::pattern_traits traits{ZMQ_REQ, "req", true, true, detail::req_defaults};
+    /// \endcond
 };
 /// Answers one request at a time. \maps ZMQ_REP
 struct rep {
-    using limits = duplex;
+    using limits = duplex; ///< It sends and receives.
+    /// \cond
     static constexpr detail::pattern_traits traits{ZMQ_REP, "rep", true, true, {}};
+    /// \endcond
 };
 /// Sends to its peers in turn, receives from all. \maps ZMQ_DEALER
 struct dealer {
-    using limits = duplex;
+    using limits = duplex; ///< It sends and receives.
+    /// \cond
     static constexpr detail::pattern_traits traits{ZMQ_DEALER, "dealer", true, true, {}};
+    /// \endcond
 };
 /// Addresses each peer by routing id; an unknown one is reported, a taken one stays with its owner.
 /// \maps ZMQ_ROUTER with ROUTER_MANDATORY, without ROUTER_HANDOVER
 struct router {
-    using limits = duplex;
+    using limits = duplex; ///< It sends and receives.
+    /// \cond
     static constexpr detail::pattern_traits traits{ZMQ_ROUTER, "router", true, true, detail::router_defaults};
+    /// \endcond
 };
 /// Talks to exactly one peer. \maps ZMQ_PAIR
 struct pair {
-    using limits = duplex;
+    using limits = duplex; ///< It sends and receives.
+    /// \cond
     static constexpr detail::pattern_traits traits{ZMQ_PAIR, "pair", true, true, {}};
+    /// \endcond
 };
 
 /// One of the eleven patterns above.

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include <poll.h>
+#include <sodium/randombytes.h>
 #include <zmq.h>
 
 namespace ironhouse::inline IRONHOUSE_ABI {
@@ -392,7 +393,8 @@ struct socket_core {
         const int size = ::zmq_msg_recv(&m.slots_[0].frame, handle, blocks ? 0 : ZMQ_DONTWAIT);
         // A failure, as an unsigned number, is larger than any limit.
         if (static_cast<unsigned>(size) < fast_in && ::zmq_msg_more(&m.slots_[0].frame) == 0) [[likely]] {
-            if (m.size_ > 1) release_rest(m);
+            if (m.size_ > 1) [[unlikely]]
+                release_rest(m);
             m.slots_[0].size = static_cast<std::size_t>(size);
             m.size_ = 1;
             return receive_status::received;
@@ -597,8 +599,12 @@ private:
 
     // libzmq leaves valid, empty frames behind what it took; they need no closing.
     static void sent(any_message& m) noexcept {
-        if (m.live_ == 1) m.live_ = 0;
-        m.size_ = 0;
+        if (m.live_ == 1) [[likely]] { // written so that both are one store
+            m.live_ = 0;
+            m.size_ = 0;
+        } else {
+            m.size_ = 0;
+        }
     }
 
     // Sends the whole message; 0 or an error, and with an error the message is still whole.

@@ -279,6 +279,9 @@ public:
 
     /// Names a key pair that exists.
     ///
+    /// \param name   1 to 64 bytes of printable ASCII without '#' and quotes.
+    /// \param pair   Taken over.
+    /// \param terms  See certificate_terms.
     /// \throws  `error::misuse` for a name or terms that cannot be written.
     [[nodiscard]] static certificate of(std::string name, keypair pair, certificate_terms terms = {}) {
         auto named = public_certificate::of(std::move(name), pair.public_key(), std::move(terms));
@@ -286,8 +289,11 @@ public:
     }
 
     /// Loads an identity from a file only its owner can read: load(key_source::file(path)).
+    /// \param path  A secret certificate file, mode 0600 or stricter, ours.
     [[nodiscard]] static certificate load(const std::string& path) { return load(key_source::file(path)); }
     /// Loads a sealed identity from a file only its owner can read.
+    /// \param path    A file that save() sealed.
+    /// \param secret  What it was sealed under.
     [[nodiscard]] static certificate load(const std::string& path, const passphrase& secret) {
         return load(key_source::file(path), secret);
     }
@@ -303,6 +309,8 @@ public:
 
     /// Loads an identity that was sealed.
     ///
+    /// \param source  Holds a certificate that save() sealed.
+    /// \param secret  What it was sealed under.
     /// \throws  As above; also when the passphrase is wrong or the file was changed (which of them cannot be told), when the
     ///          file is not sealed at all, and `error::exhausted` when Argon2id gets no memory.
     [[nodiscard]] static certificate load(const key_source& source, const passphrase& secret);
@@ -332,12 +340,14 @@ public:
     void save(const std::string& path, const passphrase& secret, sealing strength = sealing::moderate) const;
 
     /// Writes the public half: public_part().save(path).
+    /// \param path  Must not exist; a name ending in ".key" is found by keyring::from_directory.
     void save_public(const std::string& path) const { public_.save(path); }
 
     /// What it calls itself; empty when its file gave no name.
     [[nodiscard]] const std::string& name() const noexcept { return public_.name(); }
     /// The key to give away.
     [[nodiscard]] const ironhouse::public_key& public_key() const& noexcept { return public_.key(); }
+    /// \overload
     [[nodiscard]] ironhouse::public_key public_key() && noexcept { return public_.key(); }
     /// The key to keep.
     [[nodiscard]] const secret_key& secret() const& noexcept { return secret_; }
@@ -352,6 +362,7 @@ public:
     [[nodiscard]] const std::vector<std::string>& roles() const noexcept { return public_.roles(); }
     /// Everything but the secret.
     [[nodiscard]] const public_certificate& public_part() const& noexcept { return public_; }
+    /// \overload
     [[nodiscard]] public_certificate public_part() && { return std::move(public_); }
 
 private:

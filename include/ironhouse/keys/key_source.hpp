@@ -29,11 +29,16 @@ namespace ironhouse::inline IRONHOUSE_ABI {
 /// \secrets  Moved, never copied or printed.
 class secret_text {
 public:
-    static constexpr std::size_t limit = detail::file_limit;
+    static constexpr std::size_t limit = detail::file_limit; ///< Most bytes: 64 KiB.
 
     secret_text() = default;
+    /// Takes the memory over.
+    /// \param other  Empty afterwards.
     secret_text(secret_text&& other) noexcept
         : memory_{std::move(other.memory_)}, size_{std::exchange(other.size_, 0)} {}
+    /// Zeroes what it holds, and takes the memory over.
+    /// \param other  Empty afterwards.
+    /// \return       This text.
     secret_text& operator=(secret_text&& other) noexcept {
         memory_ = std::move(other.memory_);
         size_ = std::exchange(other.size_, 0);
@@ -53,6 +58,7 @@ public:
         size_ += more.size();
     }
 
+    /// Length in bytes.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
     /// The text; valid until the next change. Every use is a place to review.
@@ -148,6 +154,7 @@ public:
     ///
     /// Rule: a regular file, not a symbolic link; owned by this process's effective user or by root; no access for group or
     /// others (0600 or stricter).
+    /// \param path  Where it is.
     /// \throws  `error::misuse` for an empty path or one with control characters.
     [[nodiscard]] static key_source file(std::string path) {
         detail::require_path(path, "name a key file");
@@ -158,6 +165,7 @@ public:
     ///
     /// Rule: a regular file named `name` in $CREDENTIALS_DIRECTORY (an absolute path, looked up by read()), not a symbolic
     /// link; owned by this process's effective user or by root; its group may read, others have no access.
+    /// \param name  As the unit calls it.
     /// \throws  `error::misuse` when the name is empty, longer than 255 bytes, "." or "..", or holds '/' or control characters.
     [[nodiscard]] static key_source systemd_credential(std::string name) {
         detail::require_path(name, "name a credential");
@@ -172,6 +180,7 @@ public:
     /// Rule: a regular file, reached through symbolic links if need be; owned by this process's effective user or by root; its
     /// group may read, others have no access. Kubernetes' own default, 0644, is refused: set defaultMode: 0440 and fsGroup,
     /// or 0400.
+    /// \param path  Where it is mounted.
     /// \throws  `error::misuse` for an empty path or one with control characters.
     [[nodiscard]] static key_source mounted(std::string path) {
         detail::require_path(path, "name a mounted secret");

@@ -80,6 +80,7 @@ public:
 
     /// The half to give away.
     [[nodiscard]] const ironhouse::public_key& public_key() const& noexcept { return public_; }
+    /// \overload
     [[nodiscard]] ironhouse::public_key public_key() && noexcept { return public_; }
 
     /// The half to keep.

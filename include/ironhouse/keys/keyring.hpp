@@ -57,16 +57,18 @@ public:
     struct entry {
         std::string name; ///< Unique in its ring; 1 to 64 bytes of printable ASCII without '#' and quotes.
         public_key key;   ///< Unique in its ring.
-        std::optional<std::chrono::sys_seconds> not_before = std::nullopt;
-        std::optional<std::chrono::sys_seconds> not_after = std::nullopt;
-        std::vector<std::string> roles = {};
+        std::optional<std::chrono::sys_seconds> not_before = std::nullopt; ///< Not let in earlier.
+        std::optional<std::chrono::sys_seconds> not_after = std::nullopt;  ///< Not let in later.
+        std::vector<std::string> roles = {}; ///< What it may do, in the application's words.
 
         /// The entry of a certificate; a nameless one is called by its fingerprint.
+        /// \param cert  Whose key is let in.
         [[nodiscard]] static entry of(const public_certificate& cert) {
             return {cert.name().empty() ? cert.fingerprint() : cert.name(), cert.key(), cert.not_before(),
                     cert.not_after(), cert.roles()};
         }
         /// The entry of a bare key, called by its fingerprint.
+        /// \param bare  The key that is let in.
         [[nodiscard]] static entry of(const public_key& bare) { return {bare.fingerprint(), bare}; }
 
         friend bool operator==(const entry&, const entry&) = default;
@@ -77,12 +79,15 @@ public:
     public:
         /// All entries, in no particular order.
         [[nodiscard]] const std::vector<entry>& entries() const noexcept { return entries_; }
+        /// Number of entries.
         [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
 
         /// The entry of 32 bytes a peer presented, or nullptr; valid as long as this snapshot.
         ///
         /// Any 32 bytes may be asked for. Where an entry lies depends on a random key, so a peer can neither slow the search
         /// down nor learn from its time.
+        ///
+        /// \param presented  What the peer sent.
         [[nodiscard]] const entry* find(std::span<const unsigned char, 32> presented) const noexcept {
             const std::uint64_t hash = detail::keyed_hash(presented.data());
             std::size_t from = 0;
@@ -100,9 +105,12 @@ public:
             }
             return nullptr;
         }
+        /// \overload
+        /// \param key  A key that was checked.
         [[nodiscard]] const entry* find(const public_key& key) const noexcept { return find(key.raw()); }
 
         /// The entry of a name, or nullptr; valid as long as this snapshot.
+        /// \param name  As in its certificate, or the fingerprint of a nameless key.
         [[nodiscard]] const entry* find_name(std::string_view name) const noexcept {
             for (std::size_t from = 0, to = size(); from < to;) {
                 const std::size_t middle = from + (to - from) / 2;
@@ -184,6 +192,7 @@ public:
 
     /// A ring of bare keys, each called by its fingerprint.
     ///
+    /// \param keys  Who may come in; nobody, when there are none.
     /// \throws  `error::misuse` when a key is given twice.
     [[nodiscard]] static keyring of(std::initializer_list<public_key> keys) {
         std::vector<entry> entries;
@@ -194,6 +203,7 @@ public:
 
     /// A ring of certificates; nameless ones are called by their fingerprint.
     ///
+    /// \param certificates  Whose keys may come in.
     /// \throws  `error::misuse` when a name or a key occurs twice.
     [[nodiscard]] static keyring of(std::initializer_list<public_certificate> certificates) {
         std::vector<entry> entries;
@@ -204,10 +214,12 @@ public:
 
     /// A ring of named keys: `of({{"ann", ann_key}, {"bob", bob_key}})`.
     ///
+    /// \param entries  Names and keys; see entry.
     /// \throws  `error::misuse` when a name breaks the rule, or a name or a key occurs twice.
     [[nodiscard]] static keyring of(std::initializer_list<entry> entries) { return of(std::vector<entry>{entries}); }
 
     /// The same, for entries gathered at run time.
+    /// \param entries  Names and keys; see entry.
     [[nodiscard]] static keyring of(std::vector<entry> entries);
 
     /// A ring of all public certificates in a directory: the files whose names end in ".key".
@@ -221,6 +233,7 @@ public:
     [[nodiscard]] static keyring from_directory(const std::string& path);
 
     /// The entry of a key, or null; it stays valid as long as it is held, whatever becomes of the ring.
+    /// \param key  A key that was checked.
     [[nodiscard]] std::shared_ptr<const entry> find(const public_key& key) const {
         auto held = now();
         const entry* const found = held->find(key);
@@ -245,6 +258,7 @@ public:
     [[nodiscard]] const std::string& origin() const noexcept { return state_->origin; }
 
     /// Whether both are handles of one ring; two rings with equal keys are still two.
+    /// \param other  Another handle.
     [[nodiscard]] bool same_as(const keyring& other) const noexcept { return state_ == other.state_; }
 
 private:

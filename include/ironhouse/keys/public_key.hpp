@@ -108,6 +108,7 @@ public:
 
     /// Makes a key from its 32 bytes, with the same checks.
     ///
+    /// \param raw  As libzmq takes and gives them.
     /// \throws  `error::misuse` for null, non-canonical and low-order keys.
     [[nodiscard]] static public_key from_bytes(std::span<const std::byte, 32> raw) {
         detail::init_sodium();
@@ -119,6 +120,7 @@ public:
     }
 
     /// Not a way in: text can be mistyped, so it goes through from_z85().
+    /// \param text  Never taken.
     template <class Text>
         requires detail::text_becomes_a_key_through_from_z85<Text> public_key(const Text& text);
 
@@ -175,9 +177,11 @@ struct key_access {
 } // namespace detail
 } // namespace ironhouse::inline IRONHOUSE_ABI
 
+/// \cond Doxygen does not find a home for it
 /// Keys in unordered containers; peers cannot aim at collisions.
 template <> struct std::hash<ironhouse::public_key> {
     [[nodiscard]] std::size_t operator()(const ironhouse::public_key& key) const noexcept {
         return static_cast<std::size_t>(ironhouse::detail::keyed_hash(key.raw().data()));
     }
 };
+/// \endcond

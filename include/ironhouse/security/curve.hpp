@@ -23,8 +23,10 @@ namespace ironhouse::inline IRONHOUSE_ABI {
 /// A server's clients: a keyring. The other choice, everybody, is named insecure::any_client and lives in insecure.hpp.
 class admitted {
 public:
+    /// \param ring  Who may come in.
     // NOLINTNEXTLINE(google-explicit-constructor): written as `.clients = keyring::from_directory(...)`
     admitted(keyring ring) noexcept : ring_{std::move(ring)} {}
+    /// \param waiver  An insecure::any_client: everybody, with the reason why.
     template <std::same_as<insecure::any_client> Anyone>
     // NOLINTNEXTLINE(google-explicit-constructor)
     constexpr admitted(Anyone waiver) noexcept : waiver_{waiver.reason()} {}

@@ -19,7 +19,8 @@
 #include <string>
 #include <utility>
 
-#include <sodium.h>
+#include <sodium/randombytes.h>
+#include <sodium/utils.h>
 #include <zmq.h>
 
 namespace ironhouse::inline IRONHOUSE_ABI {

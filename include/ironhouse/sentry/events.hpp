@@ -41,6 +41,7 @@ enum class reason : std::uint8_t {
 inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::callback_failed) + 1;
 
 /// The reason as operators' metrics spell it.
+/// \param why  A reason.
 [[nodiscard]] constexpr std::string_view name(reason why) noexcept {
     constexpr std::string_view names[reason_count] = {
         "client_admitted",

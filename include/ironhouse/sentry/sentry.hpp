@@ -33,6 +33,7 @@
 #include <vector>
 
 #include <csignal>
+#include <sodium/randombytes.h>
 #include <zmq.hpp>
 
 namespace ironhouse::inline IRONHOUSE_ABI::detail {

@@ -30,6 +30,9 @@ namespace ironhouse::inline IRONHOUSE_ABI::advisory {
 /// A version of libzmq.
 class version {
 public:
+    /// \param major_number  4, in 4.3.5.
+    /// \param minor_number  3.
+    /// \param patch_number  5.
     constexpr version(int major_number, int minor_number, int patch_number) noexcept
         : number_{ZMQ_MAKE_VERSION(major_number, minor_number, patch_number)} {}
 
@@ -70,26 +73,28 @@ struct features {
 
 /// Versions from first to last, both included. Empty unless written.
 struct range {
-    version first{1, 0, 0};
-    version last{0, 0, 0};
+    version first{1, 0, 0}; ///< Included.
+    version last{0, 0, 0};  ///< Included.
 };
 
 /// One known weakness. The texts are those of the table it was made from.
 struct row {
-    std::string_view id;
-    std::string_view aliases;
-    std::string_view affected;
-    std::string_view fixed_in;
-    std::string_view severity;
-    std::string_view confidence;
-    std::string_view precondition;
-    std::string_view effect;
+    std::string_view id;            ///< What accept_advisories takes.
+    std::string_view aliases;       ///< Other ids of the same weakness.
+    std::string_view affected;      ///< Versions, in words.
+    std::string_view fixed_in;      ///< The first version without it; empty while there is none.
+    std::string_view severity;      ///< As its source rates it.
+    std::string_view confidence;    ///< How well the source is known.
+    std::string_view precondition;  ///< What an attacker needs.
+    std::string_view effect;        ///< What happens then.
     std::array<range, 3> ranges;    ///< `affected`, as versions that compare.
     action act;                     ///< What a context does about it.
     std::string_view reason;        ///< Why that.
     bool features::*with = nullptr; ///< `only_with`: the feature that makes it matter.
     action then = action::warn;     ///< `only_with`: what is done once that feature is used.
 
+    /// Whether this version has the weakness, as far as its number tells.
+    /// \param v  A version of libzmq.
     [[nodiscard]] constexpr bool affects(version v) const noexcept {
         return std::any_of(ranges.begin(), ranges.end(), [&](const range& r) { return r.first <= v && v <= r.last; });
     }
@@ -98,16 +103,17 @@ struct row {
 /// Packages of a distribution that carry the patch for a row although their upstream version says otherwise: Debian's
 /// order, from the first (included) to the first that is not meant (excluded). What could not be confirmed is left out.
 struct patched_package {
-    std::string_view id;
-    std::string_view from;
-    std::string_view below;
-    std::string_view source;
+    std::string_view id;     ///< The row that is patched.
+    std::string_view from;   ///< First package version with the patch.
+    std::string_view below;  ///< First that is not meant any more.
+    std::string_view source; ///< Where that is known from.
 };
 
 /// The newest upstream state the table was checked against.
 [[nodiscard]] constexpr std::string_view table_date() noexcept { return "2026-07-04"; }
 
 // clang-format off
+/// All rows.
 inline constexpr row table[] = {
     {"CVE-2014-7202",
      "",
@@ -433,6 +439,7 @@ inline constexpr row table[] = {
 };
 // clang-format on
 
+/// All packages that are known to carry a patch.
 inline constexpr patched_package patched_packages[] = {
     {"CVE-2019-6250", "4.2.1-4+deb9u1", "4.2.1-4+deb10", "DSA-4368-1"},
     {"CVE-2019-13132", "4.2.1-4+deb9u2", "4.2.1-4+deb10", "DSA-4477-1"},
@@ -458,17 +465,20 @@ inline constexpr patched_package patched_packages[] = {
 
 /// A row that applies here and now, and what is done about it: refuse or warn.
 struct finding {
-    const row* known;
-    action act;
+    const row* known; ///< The row; never null.
+    action act;       ///< refuse or warn.
 };
 
 /// The row of that id; null when there is none.
+/// \param id  As the table spells it.
 [[nodiscard]] constexpr const row* find(std::string_view id) noexcept {
     const auto* const at = std::find_if(std::begin(table), std::end(table), [&](const row& r) { return r.id == id; });
     return at == std::end(table) ? nullptr : at;
 }
 
 /// Whether a distribution's package carries the patch for a row.
+/// \param known    A row of the table.
+/// \param package  The package's version.
 [[nodiscard]] constexpr bool carries_patch(const row& known, std::string_view package) noexcept {
     const detail::debian_version installed{package};
     return std::any_of(std::begin(patched_packages), std::end(patched_packages), [&](const patched_package& p) {
@@ -545,6 +555,9 @@ inline std::vector<finding> review(version v, std::optional<std::string> (*packa
 }
 
 /// The same for the library this process runs with.
+/// \param accepted  As above.
+/// \param used      As above.
+/// \return          As above.
 inline std::vector<finding> review(std::span<const std::string> accepted, features used = {}) {
     return review(version::loaded(), &detail::installed_libzmq, accepted, used);
 }

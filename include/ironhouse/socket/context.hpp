@@ -40,6 +40,7 @@ struct context_options {
 /// \maps     zmq_ctx_new, ZMQ_IO_THREADS; a ZAP handler at inproc://zeromq.zap.01 (RFC 27).
 class context {
 public:
+    /// \param options  Choices with safe defaults.
     /// \throws  error::unavailable when libzmq is too old, was built without CURVE, or an advisory that applies to it is
     ///          not accepted by name; error::misuse for an unknown advisory or a number of threads that is out of range.
     explicit context(context_options options = {}) {
@@ -69,6 +70,7 @@ public:
     }
 
     /// How often something was decided since the context opened.
+    /// \param why  What was decided.
     /// \threads  Any.
     [[nodiscard]] std::uint64_t count(reason why) const noexcept { return sentry_->count(why); }
 

@@ -19,7 +19,11 @@ namespace ironhouse::inline IRONHOUSE_ABI {
 /// \maps     libzmq's rule that a socket may migrate behind a full memory fence.
 template <class Socket> class detached {
 public:
+    /// Takes the socket over; what it is taken from is empty, and attaching that terminates the process.
     detached(detached&&) noexcept = default;
+    /// Closes what it holds, and takes the socket over.
+    /// \param other  Empty afterwards.
+    /// \return       This one.
     detached& operator=(detached&& other) noexcept {
         detail::socket_core taken{std::move(other.core_)};
         core_.swap(taken);

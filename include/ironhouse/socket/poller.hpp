@@ -27,7 +27,7 @@ namespace ironhouse::inline IRONHOUSE_ABI {
 enum class poll_for : std::uint8_t {
     receiving, ///< A message is there.
     sending,   ///< There is room for one.
-    both,
+    both,      ///< Either of the two.
 };
 
 /// What a wait came to.
@@ -48,6 +48,9 @@ public:
     enum class token : std::size_t {};
 
     /// Adds a socket.
+    /// \param which  A socket of this thread.
+    /// \param what   What to wait for: to receive, where it can.
+    /// \return   Its name within this poller.
     /// \throws   std::bad_alloc; nothing was added.
     /// \threads  The socket's owner; another thread terminates the process.
     template <class Pattern>
@@ -64,6 +67,9 @@ public:
         return token{entries_.size() - 1};
     }
     /// \overload
+    /// \param which  A socket of this thread.
+    /// \param what   What to wait for: to receive, where it can.
+    /// \return       Its name within this poller.
     template <class Pattern, auto Limits, class Security>
     token add(socket<Pattern, Limits, Security>& which,
               poll_for what = can_receive<Pattern> ? poll_for::receiving : poll_for::sending) {
@@ -72,18 +78,23 @@ public:
 
     /// Waits until a socket is ready.
     /// \param patience  Longest wait, in milliseconds; zero only looks.
+    /// \return  See poll_status.
     poll_status wait(std::chrono::milliseconds patience) { return wait_for(patience, nullptr); }
     /// \overload
-    /// \param stop  Ends the wait with `interrupted`.
+    /// \param patience  Longest wait, in milliseconds; zero only looks.
+    /// \param stop      Ends the wait with `interrupted`.
     poll_status wait(std::chrono::milliseconds patience, const std::stop_token& stop) {
         return wait_for(patience, &stop);
     }
 
     /// Whether the last wait found this socket ready for anything it was added for.
+    /// \param which  What add() returned; false for anything else.
     [[nodiscard]] bool ready(token which) const noexcept { return found(which) != 0; }
     /// Whether a message was there.
+    /// \param which  What add() returned; false for anything else.
     [[nodiscard]] bool can_receive_now(token which) const noexcept { return (found(which) & ZMQ_POLLIN) != 0; }
     /// Whether there was room for one.
+    /// \param which  What add() returned; false for anything else.
     [[nodiscard]] bool can_send_now(token which) const noexcept { return (found(which) & ZMQ_POLLOUT) != 0; }
 
 private:

@@ -149,6 +149,9 @@ public:
         core_.open(within.door(), Pattern::traits, detail::to_flow(run_time), std::move(security).armour(), options);
     }
     /// \overload
+    /// \param within    As above.
+    /// \param security  As above.
+    /// \param options   As above.
     template <an_ironhouse_context Context>
     socket(Context& within, Security security, const socket_options& options)
         : socket{within, std::move(security), Limits, options} {}
@@ -173,6 +176,7 @@ public:
     void connect(const connect_endpoint<Security::protects>& to) { core_.connect(to.text(), to.which(), to.is_ipv6()); }
 
     /// Ends a connection made by connect(). What was queued for it is dropped.
+    /// \param from  The endpoint, as connect() was given it.
     /// \throws  error::misuse when the endpoint is not connected.
     /// \threads  The owner.
     /// \maps     zmq_disconnect
@@ -198,16 +202,23 @@ public:
         return core_.send(m, patience);
     }
     /// \overload
-    /// \param stop  Ends the wait with `interrupted`.
+    /// \param m         As above.
+    /// \param patience  As above.
+    /// \param stop      Ends the wait with `interrupted`.
     send_status send(any_message& m, std::chrono::milliseconds patience,
                      const std::stop_token& stop) requires can_send<Pattern> {
         return core_.send(m, patience, stop);
     }
     /// Queues one message if that is possible now.
+    /// \param m  As for send().
+    /// \return   See send_status.
     send_status try_send(any_message& m) requires can_send<Pattern> {
         return core_.send(m, std::chrono::milliseconds{0});
     }
     /// Sends a value of a fixed-size type as one frame; that it fits the frame limit is checked by the compiler.
+    /// \param value     Its bytes are sent as they lie in memory.
+    /// \param patience  As for send().
+    /// \return          See send_status.
     template <class Value>
         requires can_send<Pattern> && fits_the_frame_limit<Value, Limits> send_status
         send_object(const Value& value, std::chrono::milliseconds patience) {
@@ -230,13 +241,17 @@ public:
         return core_.receive(m, patience);
     }
     /// \overload
-    /// \param stop  Ends the wait with `interrupted`.
+    /// \param m         As above.
+    /// \param patience  As above.
+    /// \param stop      Ends the wait with `interrupted`.
     template <class Message>
         requires can_receive<Pattern> && holds_what_may_arrive<Message, Limits> receive_status
         receive(Message& m, std::chrono::milliseconds patience, const std::stop_token& stop) {
             return core_.receive(m, patience, stop);
         }
     /// Takes one message if one is there; drops at most 16 bad ones before it returns `timed_out`.
+    /// \param m  As for receive().
+    /// \return   See receive_status.
     template <class Message>
         requires can_receive<Pattern> && holds_what_may_arrive<Message, Limits> receive_status try_receive(Message& m) {
             return core_.receive(m, std::chrono::milliseconds{0});
@@ -249,6 +264,7 @@ public:
     /// \maps     ZMQ_SUBSCRIBE; on xsub a frame that begins with 1.
     void subscribe(std::string_view topic) requires can_subscribe<Pattern> { core_.subscribe(topic, true); }
     /// Takes one subscribe() back.
+    /// \param topic  As subscribe() was given it.
     /// \threads  The owner.
     /// \maps     ZMQ_UNSUBSCRIBE; on xsub a frame that begins with 0.
     void unsubscribe(std::string_view topic) requires can_subscribe<Pattern> { core_.subscribe(topic, false); }

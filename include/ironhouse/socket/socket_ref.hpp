@@ -24,32 +24,48 @@ namespace ironhouse::inline IRONHOUSE_ABI {
 template <messaging_pattern Pattern> class socket_ref {
 public:
     /// Queues one message; see socket::send.
+    /// \param m         Emptied when `queued`; otherwise unchanged.
+    /// \param patience  Longest wait, in milliseconds.
+    /// \return          See send_status.
     send_status send(any_message& m, std::chrono::milliseconds patience) requires can_send<Pattern> {
         return core_->send(m, patience);
     }
     /// \overload
+    /// \param m         As above.
+    /// \param patience  As above.
+    /// \param stop      Ends the wait with `interrupted`.
     send_status send(any_message& m, std::chrono::milliseconds patience,
                      const std::stop_token& stop) requires can_send<Pattern> {
         return core_->send(m, patience, stop);
     }
     /// Queues one message if that is possible now; see socket::try_send.
+    /// \param m  Emptied when `queued`; otherwise unchanged.
+    /// \return   See send_status.
     send_status try_send(any_message& m) requires can_send<Pattern> {
         return core_->send(m, std::chrono::milliseconds{0});
     }
 
     /// Takes one message; see socket::receive.
+    /// \param m         Holds the message after `received`, and nothing otherwise.
+    /// \param patience  Longest wait, in milliseconds.
+    /// \return          See receive_status.
     /// \throws error::misuse when `m` cannot hold what the socket's limits let in, whatever a peer sent.
     receive_status receive(any_message& m, std::chrono::milliseconds patience) requires can_receive<Pattern> {
         require_room(m);
         return core_->receive(m, patience);
     }
     /// \overload
+    /// \param m         As above.
+    /// \param patience  As above.
+    /// \param stop      Ends the wait with `interrupted`.
     receive_status receive(any_message& m, std::chrono::milliseconds patience,
                            const std::stop_token& stop) requires can_receive<Pattern> {
         require_room(m);
         return core_->receive(m, patience, stop);
     }
     /// Takes one message if one is there; see socket::try_receive.
+    /// \param m  Holds the message after `received`, and nothing otherwise.
+    /// \return   See receive_status.
     receive_status try_receive(any_message& m) requires can_receive<Pattern> {
         return receive(m, std::chrono::milliseconds{0});
     }

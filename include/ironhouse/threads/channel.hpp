@@ -23,7 +23,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <sodium.h>
+#include <sodium/randombytes.h>
 #include <zmq.h>
 
 namespace ironhouse::inline IRONHOUSE_ABI {
@@ -46,23 +46,35 @@ public:
     channel_end& operator=(const channel_end&) = delete;
     ~channel_end() = default;
 
-    /// Queues one value for the other end. \return  `queued`, `full`, `closing` or `interrupted`.
+    /// Queues one value for the other end.
+    /// \param value     Copied.
+    /// \param patience  Longest wait for space, in milliseconds.
+    /// \return          `queued`, `full`, `closing` or `interrupted`.
     send_status send(const Value& value, std::chrono::milliseconds patience) {
         letter out;
         if (!out.add_object(value)) return send_status::oversize;
         return core_.send(out, patience);
     }
     /// \overload
+    /// \param value     As above.
+    /// \param patience  As above.
+    /// \param stop      Ends the wait with `interrupted`.
     send_status send(const Value& value, std::chrono::milliseconds patience, const std::stop_token& stop) {
         letter out;
         if (!out.add_object(value)) return send_status::oversize;
         return core_.send(out, patience, stop);
     }
-    /// Takes one value. \param value  Changed only by `received`.
+    /// Takes one value.
+    /// \param value     Changed only by `received`.
+    /// \param patience  Longest wait, in milliseconds.
+    /// \return          See receive_status.
     receive_status receive(Value& value, std::chrono::milliseconds patience) {
         return unpack(value, core_.receive(in_, patience));
     }
     /// \overload
+    /// \param value     As above.
+    /// \param patience  As above.
+    /// \param stop      Ends the wait with `interrupted`.
     receive_status receive(Value& value, std::chrono::milliseconds patience, const std::stop_token& stop) {
         return unpack(value, core_.receive(in_, patience, stop));
     }

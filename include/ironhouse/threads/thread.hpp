@@ -33,6 +33,7 @@ namespace ironhouse::inline IRONHOUSE_ABI {
 /// pointer, no reference and no socket, or that is safe to share.
 template <class T> inline constexpr bool enable_sendable = std::is_arithmetic_v<T> || std::is_enum_v<T>;
 
+/// \cond each is one more type on the list
 template <> inline constexpr bool enable_sendable<std::string> = true;
 template <> inline constexpr bool enable_sendable<std::stop_token> = true;
 template <> inline constexpr bool enable_sendable<std::stop_source> = true;
@@ -75,6 +76,7 @@ template <> inline constexpr bool enable_sendable<in_process> = true;
 template <transports Set> inline constexpr bool enable_sendable<basic_endpoint<Set>> = true;
 template <transports Set> inline constexpr bool enable_sendable<connect_endpoint<Set>> = true;
 template <class Socket> inline constexpr bool enable_sendable<detached<Socket>> = true;
+/// \endcond
 
 /// May go to another thread by value.
 template <class T> concept sendable = enable_sendable<std::remove_cv_t<T>>;
