@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""run_guide.py accepts a page that is true, and notices each way in which one is not: guides_see_mistakes.py REPOSITORY"""
+"""run_guide.py accepts a page that is true, and notices when one is not: guides_see_mistakes.py REPOSITORY"""
 
 import os
 import pathlib
@@ -116,6 +116,24 @@ notices("name: keys, mountPath", "name: key, mountPath", "is no volume")
 notices("LimitCORE=0", "LimitCORE 0", "is no line of a unit")
 if subprocess.run(["which", "systemd-analyze"], capture_output=True).returncode == 0:
     notices("LimitCORE", "LimitsCORE", "systemd-analyze says")
+
+# A runner that is killed leaves nothing behind either.
+with tempfile.TemporaryDirectory() as folder:
+    page = pathlib.Path(folder) / "page.md"
+    page.write_text("```sh\nsleep 1000 &\ntouch ../started\nsleep 1000\n```\n")
+    victim = subprocess.Popen([sys.executable, RUNNER, "--root", ROOT, page], env={**os.environ, "TMPDIR": folder})
+    until = time.monotonic() + 20
+    while not list(pathlib.Path(folder).glob("*/started")):
+        if time.monotonic() > until or victim.poll() is not None:
+            sys.exit("the page was not begun")
+        time.sleep(0.02)
+    victim.kill()
+    victim.wait()
+    until = time.monotonic() + 10
+    while set(sleepers()) - set(before):
+        if time.monotonic() > until:
+            sys.exit("what a killed runner started outlives it")
+        time.sleep(0.05)
 
 until = time.monotonic() + 10
 while set(sleepers()) - set(before):

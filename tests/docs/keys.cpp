@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What docs/keys.md shows, compiled; and the files of systemd and Kubernetes as those make them, judged as the page says.
+// What docs/keys.md shows, compiled; and files as systemd and Kubernetes make them, judged as the page says.
 #include <ironhouse/ironhouse.hpp>
 
 #include <cstdio>
@@ -52,7 +52,7 @@ return ih::certificate::load(ih::key_source::callback(
     [](ih::secret_text& into) { open_vault(into); }, "the vault's orders/server"));
 }
 
-// --- the same, checked ---------------------------------------------------------------------------------------------------
+// --- the same, checked -----------------------------------------------------------------------------------------------
 
 int failures = 0;
 
@@ -77,7 +77,7 @@ void copy(const fs::path& from, const fs::path& to, ::mode_t mode) {
     ::chmod(to.c_str(), mode);
 }
 
-// A volume as kubelet makes it: a folder everybody may write with the sticky bit, and in it a link to a link to the files.
+// A volume as kubelet makes it: a folder everybody may write, and in it links to a folder that is exchanged as a whole.
 fs::path volume(const fs::path& at, const fs::path& file, ::mode_t mode) {
     fs::create_directories(at / "..2026_11_24_14_00_00.1");
     ::chmod(at.c_str(), 01777);
@@ -100,14 +100,16 @@ void play(const fs::path& folder) {
         const auto phrase = ih::key_source::file("phrase").read();
         server.save("cheap.key_sealed", ih::passphrase{phrase.expose_line().substr(0, 40)}, ih::sealing::interactive);
         refused("it is sealed: a passphrase is needed", [] { (void)ih::certificate::load("cheap.key_sealed"); });
-        refused("passphrase is wrong", [] { (void)ih::certificate::load("cheap.key_sealed", ih::passphrase{"another phrase"}); });
-        const auto again = ih::certificate::load("cheap.key_sealed", ih::passphrase{phrase.expose_line().substr(0, 40)});
+        refused("passphrase is wrong",
+                [] { (void)ih::certificate::load("cheap.key_sealed", ih::passphrase{"another phrase"}); });
+        const auto again =
+            ih::certificate::load("cheap.key_sealed", ih::passphrase{phrase.expose_line().substr(0, 40)});
         check(again.fingerprint() == server.fingerprint(), "a sealed file");
     }
 
     fs::create_directory("credentials");
     ::setenv("CREDENTIALS_DIRECTORY", (folder / "credentials").c_str(), 1); // names a folder, and is no secret
-    copy("server.key_secret", "credentials/server.key_secret", 0440); // as an ACL for the service's user shows
+    copy("server.key_secret", "credentials/server.key_secret", 0440);       // as an ACL for the service's user shows
     check(from_credential().fingerprint() == server.fingerprint(), "a credential");
     ::chmod("credentials/server.key_secret", 0444);
     refused("every user of the machine has access to the file (mode 0444)", [] { (void)from_credential(); });
@@ -120,9 +122,10 @@ void play(const fs::path& folder) {
     refused("a symbolic link is not followed here",
             [&] { (void)ih::certificate::load((keys / "server.key_secret").string()); });
     ::chmod((keys / "..data" / "server.key_secret").c_str(), 0644);
-    refused("every user of the machine has access to the file (mode 0644); set defaultMode: 0440 (with fsGroup) or 0400 on "
-            "the volume",
-            [&] { (void)mounted(); });
+    refused(
+        "every user of the machine has access to the file (mode 0644); set defaultMode: 0440 (with fsGroup) or 0400 on "
+        "the volume",
+        [&] { (void)mounted(); });
 
     const auto clients = volume(folder / "clients", folder / "server.key", 0644);
     refused("every user of the machine may write into the directory (mode 1777)",

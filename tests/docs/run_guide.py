@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Plays a guide as a reader would: every command and every program on the page, in order, in one shell and a fresh folder.
+"""Plays a guide as a reader would: every command and program on the page, in order, in one shell and a fresh folder.
 
     run_guide.py --root REPOSITORY --unit FILE
     run_guide.py --root REPOSITORY --build BUILD_FOLDER [--command IRONHOUSE] [--full] [--cxx COMPILER] PAGE
@@ -16,16 +16,15 @@ What stands before a fence, in a comment of its own line, says what the fence is
     <!-- source: tests/docs/keys.cpp -->          not run: it stands exactly like this in that file, which is compiled
     <!-- not run: why -->                         neither; says why
 
-A `sh` fence without a comment is run. A fence without a language tag, or of another language without a comment, is refused.
+A `sh` fence without a comment is run. A fence without a language, or of another without a comment, is refused.
 
-What is different from a reader's machine, and nothing else: `sudo` is left out; what apt would install must be installed
-already; the sources are the repository; the prefix is a folder instead of /usr/local, found through the usual variables;
-the build is not repeated unless --full is given (the command comes from --build); port 5555 is a port of its own; and
-`g++` is --cxx, without optimising, so that two programs take seconds.
+What is different from a reader's machine, and nothing else: `sudo` is left out; what apt would install must be
+installed already; the sources are the repository; the prefix is a folder, found through the usual variables;
+the build is not repeated unless --full is given (the command comes from --build); port 5555 is a port of its own;
+and `g++` is --cxx, without optimising, so that two programs take seconds.
 """
 
 import argparse
-import ctypes
 import os
 import pathlib
 import re
@@ -61,11 +60,6 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def die_with_parent():
-    os.setsid()
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 class Shell:
     """One bash for the whole page; everything it starts ends with it."""
 
@@ -74,7 +68,11 @@ class Shell:
         self.out = open(self.said, "wb")
         self.process = subprocess.Popen(
             ["bash", "--norc", "--noprofile"], cwd=folder / "work", env=environment, stdin=subprocess.PIPE,
-            stdout=self.out, stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
+            stdout=self.out, stderr=subprocess.STDOUT, start_new_session=True)
+        # Should this runner be killed, the pipe closes, and the watcher ends what is left.
+        self.watcher = subprocess.Popen(
+            ["sh", "-c", 'read -r line; kill -s KILL -- "-$1"; rm -rf "$2"', "sh", str(self.process.pid), str(folder)],
+            stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
         self.folder = folder
         self.count = 0
 
@@ -116,6 +114,8 @@ class Shell:
         except ProcessLookupError:
             pass
         self.process.wait()
+        self.watcher.kill()
+        self.watcher.wait()
         self.out.close()
 
 
@@ -131,14 +131,16 @@ class Guide:
 
     def installed(self, packages):
         for package in packages:
-            state = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", package], capture_output=True, text=True)
+            query = ["dpkg-query", "-W", "-f", "${db:Status-Status}", package]
+            state = subprocess.run(query, capture_output=True, text=True)
             if state.stdout != "installed":
                 raise Wrong(f"the page installs {package}, which is not installed here")
 
     def translated(self, commands):
         lines = []
         # `set -e` overlooks a failure before &&, so that each part becomes a line.
-        for line in re.sub(r"^([^'\"(\n]*)$", lambda plain: plain[1].replace(" && ", "\n"), commands, flags=re.M).split("\n"):
+        commands = re.sub(r"^([^'\"(\n]*)$", lambda plain: plain[1].replace(" && ", "\n"), commands, flags=re.M)
+        for line in commands.split("\n"):
             line = re.sub(r"^sudo ", "", line)
             if line.startswith("apt install "):
                 packages = line[len("apt install "):].split()
@@ -245,6 +247,7 @@ class Guide:
                 except Wrong as wrong:
                     raise Wrong(f"{self.given.page}:{line}: {wrong}") from None
             links(pathlib.Path(self.given.page))
+            references(pathlib.Path(self.given.page), self.root)
             self.played["quotations"] = quotations(pathlib.Path(self.given.page), self.root)
         finally:
             self.shell.close()
@@ -354,6 +357,25 @@ def quotations(page, root):
     return count
 
 
+def references(page, root):
+    """The named rows of the gauntlet, ids of the threat model and linked headings exist."""
+    text = page.read_text()
+    rows = (root / "gauntlet/attacks.cpp").read_text()
+    for names in re.findall(r"[Gg]auntlet((?:,?\s`[\w-]+`)+)", text):
+        for name in re.findall(r"`([\w-]+)`", names):
+            if f'"{name}"' not in rows:
+                raise Wrong(f"{page}: the gauntlet has no row {name}")
+    threats = (root / "docs/threat-model.md").read_text()
+    for name in re.findall(r"\b(?:[TM]\d\.\d|B\d+)\b", FENCE.sub("", text)):
+        whole = name.split(".")[0]  # "T2" stands for all of T2.1 and so on
+        if not re.search(rf"\b{re.escape(name)}\b", threats) and not re.search(rf"\b{whole}\b(?!\.)", threats):
+            raise Wrong(f"{page}: the threat model has no {name}")
+    for other, target in re.findall(r"\]\(([^)\s:#]*)#([^)\s]+)\)", text):
+        headings = re.findall(r"^#+ (.*)$", FENCE.sub("", (page.parent / other if other else page).read_text()), re.M)
+        if target not in [re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings]:
+            raise Wrong(f"{page}: no heading is #{target} in {other or 'it'}")
+
+
 def links(page):
     text = FENCE.sub("", page.read_text())
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -374,7 +396,8 @@ def main():
     parser.add_argument("--unit", help="a unit to judge, instead of a page")
     parser.add_argument("page", nargs="?")
     arguments = parser.parse_args()
-    missing = [package for package, module in (("python3-zmq", "zmq"), ("python3-yaml", "yaml")) if not find_spec(module)]
+    needed = {"python3-zmq": "zmq", "python3-yaml": "yaml"}
+    missing = [package for package, module in needed.items() if not find_spec(module)]
     if missing and "CI" not in os.environ:
         print("skipped: not installed (Debian: " + " ".join(missing) + ")")
         return 0
