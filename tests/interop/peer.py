@@ -45,6 +45,7 @@ def serve(options):
             socket.curve_server = True
     if options.identity:
         socket.routing_id = options.identity.encode()
+    socket.ipv6 = "[" in (options.bind or options.connect)
     if options.bind:
         socket.bind(options.bind)
         print("ready", socket.last_endpoint.decode().rstrip("\0"), flush=True)
@@ -97,7 +98,9 @@ def main():
     parser.add_argument("--server-key")
     parser.add_argument("--clients", help="a folder of public certificate files: only these may come in")
     parser.add_argument("--identity")
-    options = parser.parse_args()
+    # A Z85 key may begin with "-": joined by "=", it is not taken for another option.
+    words = iter(sys.argv[1:])
+    options = parser.parse_args([w if w == "--version" else f"{w}={next(words, '')}" for w in words])
     if options.version:
         print("pyzmq", zmq.pyzmq_version(), flush=True)
     elif options.show:

@@ -106,11 +106,13 @@ int main(int argc, char **argv) {
     const char *identity = option(argc, argv, "--identity");
     if (identity) zsock_set_identity(socket, identity);
     const char *endpoint = option(argc, argv, "--bind");
-    if (endpoint) {
+    const bool binds = endpoint != NULL;
+    if (!binds) endpoint = option(argc, argv, "--connect");
+    zsock_set_ipv6(socket, strchr(endpoint, '[') != NULL);
+    if (binds) {
         if (zsock_bind(socket, "%s", endpoint) < 0) return 2;
         printf("ready %s\n", zsock_endpoint(socket));
     } else {
-        endpoint = option(argc, argv, "--connect");
         if (zsock_connect(socket, "%s", endpoint) != 0) return 2;
         printf("ready %s\n", endpoint);
     }
