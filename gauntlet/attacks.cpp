@@ -500,7 +500,7 @@ constexpr std::array rows{
            "orders taken from an unknown key", dead_authenticator},
     attack{"announced-600MiB", "T4.1", "announces large frames before it has shown any key, and sends none of them",
            bare_keys::authenticator, "keys and authenticator right; ZMQ_MAXMSGSIZE is off unless somebody sets it",
-           "address space for 22 kB sent", announced_600MiB},
+           "address space for 22 kB sent", announced_600MiB, plotted::address_space_too},
     attack{"oversize-frame", "T4.1 T4.2", "has an accepted key and sends frames of 64 MiB", bare_keys::authenticator,
            "keys and authenticator right; ZMQ_MAXMSGSIZE is off unless somebody sets it", "resident memory",
            oversize_frame},
@@ -530,18 +530,31 @@ constexpr std::array rows{
 
 std::span<const attack> all_attacks() { return rows; }
 
-outcome run(const attack& what, program against, const surroundings& where) noexcept {
+namespace {
+
+outcome run_on(stage& s, const attack& what) {
     try {
-        stage s{against, what.keys, where};
-        try {
-            return what.run(s);
-        } catch (const wire::broken_setup& problem) {
-            // A program that is gone breaks every later step: then its end is what came of the attack.
-            if (const auto end = s.ended()) return {.held = false, .text = "died: " + end->text(), .figure = {}};
-            return {.held = false, .text = std::string{"could not be run: "} + problem.what(), .figure = {}};
-        }
+        return what.run(s);
+    } catch (const wire::broken_setup& problem) {
+        // A program that is gone breaks every later step: then its end is what came of the attack.
+        if (const auto end = s.ended()) return {.held = false, .text = "died: " + end->text()};
+        return {.held = false, .text = std::string{"could not be run: "} + problem.what()};
     } catch (const std::exception& problem) {
-        return {.held = false, .text = std::string{"could not be run: "} + problem.what(), .figure = {}};
+        return {.held = false, .text = std::string{"could not be run: "} + problem.what()};
+    }
+}
+
+} // namespace
+
+outcome run(const attack& what, program against, const surroundings& where,
+            std::chrono::steady_clock::time_point since) noexcept {
+    try {
+        stage s{against, what.keys, where, since};
+        outcome came = run_on(s, what);
+        came.memory = s.clear_away();
+        return came;
+    } catch (const std::exception& problem) {
+        return {.held = false, .text = std::string{"could not be run: "} + problem.what()};
     }
 }
 

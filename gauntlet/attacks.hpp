@@ -4,10 +4,16 @@
 /// \file
 /// The rows of the gauntlet: what is tried, against which of the two programs, and what came of it. Gauntlet.
 
+#include "memory.hpp"
+
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace gauntlet {
 
@@ -23,12 +29,26 @@ enum class bare_keys : std::uint8_t {
     authenticator, ///< server key set and a ZAP handler with a list of keys: as good as tutorials get
 };
 
+/// How the honest peer fared during an attack.
+struct honest_figures {
+    std::size_t sent = 0;
+    std::size_t delivered = 0; ///< in order and unaltered
+    /// From handing an order to libzmq until the program had taken it, of those that arrived.
+    std::optional<double> median_ms{};
+    std::optional<double> p90_ms{};
+};
+
 /// What came of one attack against one program.
 struct outcome {
-    bool held = false;    ///< the program kept what it promises, and the honest peer did not notice
-    std::string text{};   ///< in a few words
-    std::string figure{}; ///< what was measured
+    bool held = false;                      ///< the program kept what it promises, and the honest peer did not notice
+    std::string text{};                     ///< in a few words
+    std::string figure{};                   ///< what was measured
+    std::optional<honest_figures> honest{}; ///< empty where no honest peer took part, or not to the end
+    std::vector<process_memory> memory{};
 };
+
+/// What a row's plots show beside resident memory.
+enum class plotted : std::uint8_t { resident, address_space_too };
 
 struct attack {
     const char* id;
@@ -38,6 +58,7 @@ struct attack {
     const char* bare;   ///< what the bare program is, and why people write it so
     const char* figure; ///< what the two figures count
     outcome (*run)(stage&);
+    plotted plots = plotted::resident;
 };
 
 /// Every row, in the order of the table.
@@ -49,7 +70,8 @@ struct surroundings {
     std::filesystem::path scratch;
 };
 
-/// Runs one attack against one program. Never throws: what could not be run has not held.
-[[nodiscard]] outcome run(const attack& what, program against, const surroundings& where) noexcept;
+/// Runs one attack against one program; its times count from `since`. Never throws: what could not be run has not held.
+[[nodiscard]] outcome run(const attack& what, program against, const surroundings& where,
+                          std::chrono::steady_clock::time_point since) noexcept;
 
 } // namespace gauntlet

@@ -6,24 +6,37 @@
 
 #include "attacks.hpp"
 #include "credentials.hpp"
+#include "report.hpp"
 #include "table.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
+#include <ctime>
 #include <exception>
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <optional>
+#include <stdexcept>
 #include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <fmt/chrono.h>
 #include <fmt/core.h>
 #include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/installed_package.hpp>
 #include <nlohmann/json.hpp>
 #include <sodium.h>
+#include <sys/utsname.h>
 #include <zmq.hpp>
 
 namespace {
@@ -31,6 +44,36 @@ namespace {
 using namespace std::chrono_literals;
 using gauntlet::cell;
 using gauntlet::colour;
+using gauntlet::finished_row;
+
+/// What the compiler calls itself; Clang and GCC word it differently.
+std::string compiler() {
+#if defined(__clang__)
+    return fmt::format("Clang {}.{}.{}", __clang_major__, __clang_minor__, __clang_patchlevel__);
+#elif defined(__GNUC__)
+    return fmt::format("GCC {}.{}.{}", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
+#else
+    return "unknown";
+#endif
+}
+
+/// The kernel and the processor's kind; never the machine's name.
+std::string kernel() {
+    utsname all{};
+    return ::uname(&all) == 0 ? fmt::format("{} {} {}", all.sysname, all.release, all.machine) : "unknown";
+}
+
+std::string distribution() {
+    constexpr std::string_view name = "PRETTY_NAME=";
+    std::ifstream in{"/etc/os-release"};
+    for (std::string line; std::getline(in, line);)
+        if (line.starts_with(name)) {
+            line.erase(0, name.size());
+            std::erase(line, '"');
+            return line;
+        }
+    return "unknown";
+}
 
 struct versions {
     std::string ironhouse =
@@ -41,18 +84,10 @@ struct versions {
     }();
     std::string cppzmq = fmt::format("{}.{}.{}", CPPZMQ_VERSION_MAJOR, CPPZMQ_VERSION_MINOR, CPPZMQ_VERSION_PATCH);
     std::string libsodium = ::sodium_version_string();
-};
-
-struct finished_row {
-    const gauntlet::attack* what;
-    gauntlet::outcome bare;
-    gauntlet::outcome ironhouse;
-    double seconds;
-
-    [[nodiscard]] std::string figure() const {
-        const auto shown = [](const std::string& figure) { return figure.empty() ? std::string{"-"} : figure; };
-        return fmt::format("{}: {} / {}", what->figure, shown(bare.figure), shown(ironhouse.figure));
-    }
+    std::string compiled_by = compiler();
+    std::string on_kernel = kernel();
+    std::string on_distribution = distribution();
+    std::string libzmq_package = ironhouse::detail::installed_libzmq().value_or("");
 };
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -67,6 +102,7 @@ volatile std::sig_atomic_t interrupted = 0;
     std::fflush(stdout);
     std::error_code ignored;
     std::filesystem::remove_all(where.scratch, ignored);
+    fmt::print(stderr, "gauntlet: interrupted; both programs have ended with it, and nothing was written\n");
     std::_Exit(130);
 }
 
@@ -74,7 +110,7 @@ volatile std::sig_atomic_t interrupted = 0;
 finished_row meet(const gauntlet::attack& what, const gauntlet::surroundings& where, gauntlet::table& screen) {
     const auto start = std::chrono::steady_clock::now();
     const auto against = [&](gauntlet::program which) {
-        return std::async(std::launch::async, [&what, &where, which] { return run(what, which, where); });
+        return std::async(std::launch::async, [&, which] { return run(what, which, where, start); });
     };
     auto bare = against(gauntlet::program::bare);
     auto ironhouse = against(gauntlet::program::ironhouse);
@@ -98,28 +134,92 @@ void show(const finished_row& row, gauntlet::table& screen) {
                 cell{row.figure(), colour::none}});
 }
 
+[[noreturn]] void cannot_write(const std::string& file, int why) {
+    throw std::runtime_error{fmt::format(
+        "cannot write {}: {}; name a file in a folder that exists and may be written to", file, std::strerror(why))};
+}
+
+void write_file(const std::string& file, const std::string& text) {
+    std::ofstream out{file, std::ios::binary | std::ios::trunc};
+    if (!(out << text) || !out.flush()) cannot_write(file, errno);
+}
+
+/// Throws when it cannot be written. What is there stays: it may be the report of an earlier run.
+void try_to_write(const std::string& file) {
+    const bool is_new = !std::filesystem::exists(file);
+    if (!std::ofstream{file, std::ios::binary | std::ios::app}) cannot_write(file, errno);
+    if (is_new) std::filesystem::remove(file);
+}
+
+/// Samples as columns: one array each, since a row has hundreds.
+nlohmann::json memory_of(const gauntlet::outcome& came) {
+    auto all = nlohmann::json::array();
+    for (const gauntlet::process_memory& process : came.memory) {
+        nlohmann::json one{{"seconds", nlohmann::json::array()},
+                           {"resident", nlohmann::json::array()},
+                           {"space", nlohmann::json::array()},
+                           {"peak", process.peak},
+                           {"ended", process.ended ? nlohmann::json(*process.ended) : nlohmann::json{}}};
+        for (const gauntlet::memory_sample& sample : process.samples) {
+            one["seconds"].push_back(std::round(sample.seconds * 1000) / 1000);
+            one["resident"].push_back(sample.resident);
+            one["space"].push_back(sample.space);
+        }
+        all.push_back(std::move(one));
+    }
+    return all;
+}
+
+nlohmann::json honest_of(const gauntlet::outcome& came) {
+    if (!came.honest) return nullptr;
+    const auto figure = [](std::optional<double> ms) { return ms ? nlohmann::json(*ms) : nlohmann::json{}; };
+    return {{"sent", came.honest->sent},
+            {"delivered", came.honest->delivered},
+            {"median_ms", figure(came.honest->median_ms)},
+            {"p90_ms", figure(came.honest->p90_ms)}};
+}
+
 void write_json(const std::string& file, const std::vector<finished_row>& rows, const versions& with, bool held,
-                double seconds) {
+                double seconds, const std::string& date, const std::string& command) {
     nlohmann::json report{{"rows", nlohmann::json::array()},
                           {"held", held},
                           {"seconds", seconds},
+                          {"date", date},
+                          {"command", command},
                           {"versions",
                            {{"ironhouse", with.ironhouse},
                             {"libzmq", with.libzmq},
                             {"cppzmq", with.cppzmq},
-                            {"libsodium", with.libsodium}}}};
+                            {"libsodium", with.libsodium},
+                            {"compiler", with.compiled_by},
+                            {"kernel", with.on_kernel},
+                            {"distribution", with.on_distribution}}}};
     for (const finished_row& row : rows)
-        report["rows"].push_back({{"id", row.what->id},
-                                  {"threats", row.what->threats},
-                                  {"attack", row.what->what},
-                                  {"bare", row.bare.text},
-                                  {"ironhouse", row.ironhouse.text},
-                                  {"figure", row.figure()},
-                                  {"held", row.ironhouse.held},
-                                  {"seconds", row.seconds}});
-    std::ofstream out{file};
-    if (!(out << report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n') || !out.flush())
-        throw std::runtime_error{"cannot write " + file};
+        report["rows"].push_back(
+            {{"id", row.what->id},
+             {"threats", row.what->threats},
+             {"attack", row.what->what},
+             {"bare", row.bare.text},
+             {"ironhouse", row.ironhouse.text},
+             {"figure", row.figure()},
+             {"held", row.ironhouse.held},
+             {"seconds", row.seconds},
+             {"bare_held", row.bare.held},
+             {"honest", {{"bare", honest_of(row.bare)}, {"ironhouse", honest_of(row.ironhouse)}}},
+             {"memory", {{"bare", memory_of(row.bare)}, {"ironhouse", memory_of(row.ironhouse)}}}});
+    write_file(file, report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+}
+
+std::vector<std::pair<std::string, std::string>> named(const versions& with) {
+    return {{"Ironhouse", with.ironhouse},
+            {"libzmq", with.libzmq_package.empty() ? with.libzmq
+                                                   : fmt::format("{} (package {})", with.libzmq, with.libzmq_package)},
+            {"cppzmq", with.cppzmq},
+            {"libsodium", with.libsodium},
+            {"Compiler", with.compiled_by},
+            {"Kernel", with.on_kernel},
+            {"Distribution", with.on_distribution},
+            {"Processors", fmt::format("{}", std::thread::hardware_concurrency())}};
 }
 
 void list() {
@@ -130,16 +230,24 @@ void list() {
 int run_gauntlet(int argc, char** argv) {
     CLI::App app{"The same attacks against a bare cppzmq program and an Ironhouse program with the same job."};
     std::string json;
+    std::string page;
     std::vector<std::string> only;
     std::string programs = std::filesystem::canonical("/proc/self/exe").parent_path().string();
     bool only_list = false;
     bool plain = false;
-    app.add_option("--json", json, "Write the table to this file as JSON");
+    app.add_option("--json", json, "Write the table, and memory over time, to this file as JSON");
+    // The last one counts: scripts/demo names a file before the arguments it was given.
+    app.add_option("--report", page, "Write a page with the table and a plot of memory for each attack to this file")
+        ->take_last();
     app.add_option("--only", only, "Run only the row with this id (may be repeated)");
     app.add_option("--programs", programs, "Folder of victim_bare and victim_ironhouse")->check(CLI::ExistingDirectory);
     app.add_flag("--list", only_list, "Say what each row tries, and what the bare program is; run nothing");
     app.add_flag("--plain", plain, "No colours and no moving line, as when the output is no terminal");
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& asked) {
+        return app.exit(asked) == 0 ? 0 : 2; // --help ends here as well
+    }
 
     if (only_list) {
         list();
@@ -163,6 +271,12 @@ int run_gauntlet(int argc, char** argv) {
         }
 
     const versions with;
+    const std::string date = fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(std::time(nullptr)));
+    std::string command = "./scripts/demo";
+    for (const std::string& id : only) command += " --only " + id;
+    // Before minutes are spent on figures that would have no place to go.
+    for (const std::string& file : {json, page})
+        if (!file.empty()) try_to_write(file);
     gauntlet::table screen{!plain};
     screen.line({fmt::format("Ironhouse {} and bare cppzmq {} on libzmq {}, libsodium {}", with.ironhouse, with.cppzmq,
                              with.libzmq, with.libsodium),
@@ -193,7 +307,13 @@ int run_gauntlet(int argc, char** argv) {
     screen.line({fmt::format("Ironhouse held {} of {}, bare cppzmq {} of {}; {:.0f} s.", held, rows.size(),
                              count_held(&finished_row::bare), rows.size(), seconds),
                  all_held ? colour::good : colour::bad});
-    if (!json.empty()) write_json(json, rows, with, all_held, seconds);
+    if (!json.empty()) write_json(json, rows, with, all_held, seconds, date, command);
+    if (!page.empty()) {
+        write_file(page,
+                   gauntlet::report_page(
+                       {.rows = rows, .versions = named(with), .date = date, .command = command, .seconds = seconds}));
+        screen.line({"report: " + page, colour::none});
+    }
     return all_held ? 0 : 1;
 }
 
@@ -205,6 +325,6 @@ int main(int argc, char** argv) {
         return run_gauntlet(argc, argv);
     } catch (const std::exception& problem) {
         fmt::print(stderr, "gauntlet: {}\n", problem.what());
-        return 1;
+        return 2;
     }
 }

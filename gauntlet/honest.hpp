@@ -4,6 +4,7 @@
 /// \file
 /// Peers that keep to the rules, on plain libzmq: what an attack must not disturb. Gauntlet.
 
+#include "attacks.hpp"
 #include "credentials.hpp"
 #include "victim.hpp"
 #include "victim_lines.hpp"
@@ -13,6 +14,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -62,12 +64,21 @@ private:
 struct honest_report {
     std::size_t sent = 0;
     std::size_t delivered = 0;
-    bool in_order = true; ///< and unaltered
+    bool in_order = true;           ///< and unaltered
+    std::vector<double> waits_ms{}; ///< of each order that arrived, from push to taken; sorted
 
     [[nodiscard]] bool served() const noexcept { return in_order && sent > 0 && sent == delivered; }
     [[nodiscard]] std::string complaint() const {
         if (!in_order) return "the honest peer's orders were mixed up";
         return fmt::format("{} of {} orders of the honest peer arrived", delivered, sent);
+    }
+    [[nodiscard]] honest_figures figures() const {
+        honest_figures all{.sent = sent, .delivered = delivered};
+        if (!waits_ms.empty()) {
+            all.median_ms = waits_ms[waits_ms.size() / 2];
+            all.p90_ms = waits_ms[waits_ms.size() * 9 / 10];
+        }
+        return all;
     }
 };
 
@@ -105,10 +116,23 @@ public:
         (void)server_.await(name, sent_, until);
         const auto got = server_.delivered(name);
         const std::size_t right = rightly_delivered(got, name);
-        return {sent_, right, right == got.size()};
+        return {sent_, right, right == got.size(), waits(got, right)};
     }
 
 private:
+    [[nodiscard]] std::vector<double> waits(const std::vector<delivery>& got, std::size_t right) {
+        const std::lock_guard hold{lock_};
+        std::vector<double> all;
+        for (std::size_t i = 0; i != std::min(right, begun_.size()); ++i)
+            all.push_back(std::chrono::duration<double, std::milli>(got[i].at - begun_[i]).count());
+        std::sort(all.begin(), all.end());
+        return all;
+    }
+    /// The first attempt to hand over the next order; later ones are part of its wait.
+    void begin_order() {
+        const std::lock_guard hold{lock_};
+        if (begun_.size() == sent_) begun_.push_back(std::chrono::steady_clock::now());
+    }
     void work(zmq::context_t& context) {
         try {
             pusher mine{context, line_};
@@ -120,6 +144,7 @@ private:
                     server_.wait_a_tick(2ms);
                     continue;
                 }
+                begin_order();
                 if (mine.push(name, sent_ + 1)) ++sent_;
                 next = std::chrono::steady_clock::now() + pace_;
             }
@@ -133,6 +158,8 @@ private:
     line_to_server line_;
     std::chrono::milliseconds pace_;
     std::size_t under_way_;
+    std::mutex lock_;
+    std::vector<std::chrono::steady_clock::time_point> begun_; // guarded by lock_
     std::atomic<std::size_t> sent_{0};
     std::atomic<bool> holding_{false};
     std::atomic<bool> idle_{false};

@@ -31,8 +31,8 @@ inline constexpr const char* hostile_address = "127.0.0.66";
 
 class stage {
 public:
-    stage(program which, bare_keys keys, const surroundings& where)
-        : which_{which}, bare_keys_{keys}, programs_{where.programs}, keys_{where.scratch} {}
+    stage(program which, bare_keys keys, const surroundings& where, std::chrono::steady_clock::time_point since)
+        : which_{which}, bare_keys_{keys}, programs_{where.programs}, keys_{where.scratch}, memory_{since} {}
 
     [[nodiscard]] bool ironhouse() const noexcept { return which_ == program::ironhouse; }
     /// Whether this program speaks CURVE: the attacker adapts to what it meets.
@@ -53,7 +53,7 @@ public:
         ann_.reset();
         std::vector<std::string> words{"sink"};
         if (!ironhouse()) words.emplace_back(name_of(bare_keys_));
-        server_ = std::make_unique<victim>(command(std::move(words)));
+        server_ = std::make_unique<victim>(command(std::move(words)), memory_);
     }
     void welcome_honest_peer(std::chrono::milliseconds pace = 4ms) {
         ann_ = std::make_unique<honest_peer>(context_, server(), line(honest_peer::name), pace);
@@ -64,7 +64,7 @@ public:
     void open_client(const std::string& server_address) {
         std::vector<std::string> words = command({"source"});
         words.push_back(server_address);
-        server_ = std::make_unique<victim>(words);
+        server_ = std::make_unique<victim>(words, memory_);
         if (!server().opened())
             throw wire::broken_setup{"the client does not start: " + server().refusal().value_or("no word from it")};
         server().take_baseline();
@@ -103,7 +103,10 @@ public:
     /// peer was served throughout.
     [[nodiscard]] outcome conclude(outcome so_far) {
         honest_report ann;
-        if (ann_) ann = ann_->finish(6s);
+        if (ann_) {
+            ann = ann_->finish(6s);
+            so_far.honest = ann.figures();
+        }
         if (const auto end = server().ended(0s)) {
             so_far.held = false;
             so_far.text = "died: " + end->text();
@@ -124,6 +127,12 @@ public:
         return server_ ? server_->ended(0s) : std::optional<wire::exit_status>{};
     }
     void dismiss_honest_peer() { ann_.reset(); }
+    /// Ends everything, and says what memory its programs used.
+    [[nodiscard]] std::vector<process_memory> clear_away() {
+        ann_.reset();
+        server_.reset();
+        return memory_.take();
+    }
 
 private:
     [[nodiscard]] wire::curve_client curve_peer(const std::string& who, wire::connection line) {
@@ -151,6 +160,7 @@ private:
     bare_keys bare_keys_;
     std::filesystem::path programs_;
     credentials keys_;
+    memory_log memory_;
     zmq::context_t context_;
     std::unique_ptr<victim> server_;
     std::unique_ptr<honest_peer> ann_; // last: it uses all of the above

@@ -4,6 +4,8 @@
 /// \file
 /// A program under attack: its process, what it says, and what it costs while it runs. Gauntlet.
 
+#include "memory.hpp"
+
 #include "../tests/wire/support/eventually.hpp"
 #include "../tests/wire/support/process.hpp"
 
@@ -36,20 +38,22 @@ struct delivery {
     std::uint64_t number = 0;
     std::uint64_t bytes = 0;
     std::string text{};
+    std::chrono::steady_clock::time_point at{}; ///< when the gauntlet heard of it
 };
 
 class victim {
 public:
-    explicit victim(const std::vector<std::string>& command)
-        : process_{wire::child::start(command, {.address_space = memory_limit, .errors_too = true})} {
+    victim(const std::vector<std::string>& command, memory_log& memory)
+        : process_{wire::child::start(command, {.address_space = memory_limit, .errors_too = true})}, memory_{memory},
+          number_{memory.begin()} {
         ear_ = std::thread{[this] { listen(); }};
     }
     victim(const victim&) = delete;
     victim& operator=(const victim&) = delete;
     ~victim() {
         leaving_ = true;
+        ear_.join(); // a last look at its memory comes before its end
         process_.kill();
-        ear_.join();
     }
 
     /// Waits until the condition holds; asked whenever the program says something. False at the deadline, or when the
@@ -167,12 +171,16 @@ private:
     }
     void sample() {
         const std::lock_guard hold{measure_};
-        resident_peak_ = std::max(resident_peak_, wire::peak_resident_bytes(process_.pid()));
+        const auto peak = wire::peak_resident_bytes(process_.pid());
+        resident_peak_ = std::max(resident_peak_, peak);
+        memory_.note_peak(number_, peak);
         space_peak_ = std::max(space_peak_, space());
     }
 
     void listen() {
+        const memory_gauge gauge{process_.pid()};
         auto next_sample = std::chrono::steady_clock::now();
+        auto next_note = next_sample;
         while (!leaving_) {
             const wire::deadline until{10ms};
             auto line = process_.read_line(until);
@@ -183,11 +191,20 @@ private:
             const bool at_its_end = !line && !until.passed();
             heard_.notify_all();
             if (at_its_end) break;
-            if (std::chrono::steady_clock::now() >= next_sample) {
+            const auto now = std::chrono::steady_clock::now();
+            if (now >= next_sample) {
                 sample();
-                next_sample = std::chrono::steady_clock::now() + 10ms;
+                next_sample = now + 10ms;
+            }
+            if (now >= next_note) {
+                memory_.note(number_, gauge);
+                next_note = now + memory_.pace();
             }
         }
+        if (leaving_)
+            memory_.note(number_, gauge); // what it has in the end
+        else
+            memory_.note_end(number_);
         const std::lock_guard hold{lock_};
         silent_ = true;
         heard_.notify_all();
@@ -214,7 +231,8 @@ private:
             const auto from = word(rest);
             const auto size = number(word(rest));
             if (order && size && !from.empty()) {
-                delivered_[std::string{from}].push_back({*order, *size, std::string{rest}});
+                delivered_[std::string{from}].push_back(
+                    {*order, *size, std::string{rest}, std::chrono::steady_clock::now()});
                 return;
             }
         } else if (what == "ready") {
@@ -235,6 +253,8 @@ private:
     }
 
     wire::child process_;
+    memory_log& memory_;
+    std::size_t number_;      // of this process in that log
     mutable std::mutex lock_; // guards all down to silent_
     std::condition_variable heard_;
     std::optional<std::uint16_t> port_;
