@@ -4,8 +4,10 @@
 /// \file
 /// probe tells apart who enforces CURVE, who only announces it, and who is something else.
 
+#include <atomic>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <ironhouse/insecure.hpp>
@@ -167,6 +169,33 @@ TEST_CASE("what cannot be told is said, with what is missing", "[tools][M1.5]") 
     const auto other = probe(sink.last_endpoint(), who.mallory.public_key().z85());
     CHECK(other.code == 6);
     CHECK(contains(other.said["verdict"], "another server"));
+}
+
+TEST_CASE("an authenticator that takes its time is waited for before anything is called enforced",
+          "[tools][M1.5][B2]") {
+    const bool lets_in_at_last = GENERATE(true, false);
+    wire::listener listening;
+    const auto keys = wire::curve_keys::generate();
+    std::atomic<bool> over{false};
+    std::thread server{[&] {
+        std::vector<wire::curve_server> held;
+        while (!over) {
+            auto next = listening.accept(20ms);
+            if (!next) continue;
+            wire::curve_server one{std::move(*next), {.identity = keys}};
+            if (!one.receive_initiate(200ms).accepted()) continue; // hangs up on all that is not CURVE
+            // Longer than one step of the probe, shorter than its whole patience.
+            (void)wire::never([&] { return over.load(); }, 1200ms);
+            if (lets_in_at_last) (void)one.send_ready(1s);
+            held.push_back(std::move(one));
+        }
+    }};
+    const auto all = probe(listening.endpoint(), wire::z85(keys.public_key), "6");
+    over = true;
+    server.join();
+    INFO(all.said.dump());
+    CHECK(all.code == (lets_in_at_last ? 1 : 6));
+    CHECK(all.result("CURVE, unknown key") == (lets_in_at_last ? "LET IN" : "no answer"));
 }
 
 TEST_CASE("a server that gives a byte at a time does not hold the probe up", "[tools][M1.5]") {

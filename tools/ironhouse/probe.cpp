@@ -249,7 +249,9 @@ attempt knock_old(const destination& where, const patience& time, std::string_vi
 /// which would look like a refusal: all types are tried until one fits or the authenticator's refusal comes in words.
 attempt knock_curve(const destination& where, const patience& time, const wire::curve_key& server,
                     bool& knows_the_key) {
-    static constexpr std::array types{"DEALER", "PUSH", "SUB", "PULL", "PUB", "REP", "PAIR"};
+    // What each type of libzmq talks to, stable and draft.
+    static constexpr std::array types{"DEALER", "PUSH",   "SUB",     "PULL", "PUB",   "REP",  "PAIR",   "CLIENT",
+                                      "SERVER", "GATHER", "SCATTER", "DISH", "RADIO", "PEER", "CHANNEL"};
     static constexpr std::string_view as = "CURVE, unknown key";
     const auto stranger = wire::curve_keys::generate();
     attempt last{as};
@@ -266,7 +268,8 @@ attempt knock_curve(const destination& where, const patience& time, const wire::
         }
         knows_the_key = true;
         if (!peer.send_initiate(time.next())) return judge(as, peer.zmtp().no_answer());
-        const auto how = peer.await_ready(time.next());
+        // An authenticator may think for longer than a socket answers: silence is no refusal.
+        const auto how = peer.await_ready(std::max(time.step, time.all.remaining() / 2));
         last = judge(as, how);
         if (how.result != wire::verdict::closed) return last;
     }
@@ -307,17 +310,21 @@ void conclude(report& all, bool with_key, bool knows_the_key) {
     if (all.announced == "PLAIN")
         return say(answer_is_no, "NOT ENCRYPTED: PLAIN sends names and passwords readable by anyone in between.");
     if (all.announced != "CURVE")
-        return say(unclear,
-                   fmt::format("It announces the mechanism \"{}\", which this probe does not speak.", all.announced));
+        return say(unclear, fmt::format("It announces the mechanism \"{}\", which this probe does not speak.",
+                                        printable(wire::view{all.announced})));
     if (!with_key)
         return say(unclear, "It announces CURVE and refuses plain text. Whether it lets in unknown keys cannot be told "
                             "without its public key: give --server-key.");
     if (!knows_the_key)
         return say(unclear, "It announces CURVE, but did not prove that it holds this server key: the key is another "
                             "server's, or this is another server. Nothing about unknown keys can be told.");
+    // Only what was refused in so many words, or hung up on, was refused.
     for (const attempt& each : all.attempts)
-        if (each.what == result::no_answer && each.as == "CURVE, unknown key")
-            return say(done, "ENFORCED: CURVE only; an unknown key gets no answer, and is not let in.");
+        if (each.what != result::kept_out)
+            return say(unclear,
+                       fmt::format("It announces CURVE, but as \"{}\" no answer came in time: nobody was let in, "
+                                   "and nobody was refused. Give a longer --timeout.",
+                                   each.as));
     return say(done, "ENFORCED: CURVE only, it holds this server key, and it refuses a key it does not know.");
 }
 
