@@ -404,7 +404,7 @@ void add_probe(CLI::App& all, action& chosen) {
     sub->add_flag("--json", options->json, "As JSON");
     sub->footer(
         "Exit codes: 0 enforced, 1 not enforced, 4 nobody there, 5 not ZMTP, 6 cannot be told (why is printed).\n"
-        "It makes up to a dozen connections, which a server logs as failed handshakes. Probe what is yours.");
+        "It makes up to twenty connections, which a server logs as failed handshakes. Probe what is yours.");
     sub->callback([options, &chosen] { chosen = [options] { return probe(*options); }; });
 }
 
