@@ -13,8 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include <stdlib.h> // NOLINT(modernize-deprecated-headers): mkdtemp
-
+#include "support/scratch.hpp"
 #include "support/sockets.hpp"
 #include "wire/support/process.hpp"
 
@@ -44,29 +43,7 @@ enum class kind : std::uint8_t { pyzmq, czmq };
     return line.value_or("");
 }
 
-/// A folder that is gone afterwards.
-class scratch {
-public:
-    scratch() {
-        std::string path = (std::filesystem::temp_directory_path() / "ironhouse-interop-XXXXXX").string();
-        if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error{"no folder for the test"};
-        path_ = path;
-    }
-    scratch(const scratch&) = delete;
-    scratch& operator=(const scratch&) = delete;
-    ~scratch() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-    [[nodiscard]] std::string folder(const std::string& name) const {
-        std::filesystem::create_directory(path_ + "/" + name);
-        return path_ + "/" + name;
-    }
-
-private:
-    std::string path_;
-};
+using support::scratch;
 
 /// Keys in files, as each program wants them.
 struct keys {

@@ -133,7 +133,7 @@ TEST_CASE("clients with keys of ironhouse keygen reach a server, with other keys
     const auto foreign = GENERATE(kind::pyzmq, kind::czmq);
     const scratch folder;
     for (const char* const name : {"server", "ann", "mallory"})
-        REQUIRE(command({"keygen", name, "--directory", folder.folder("")}) == 0);
+        REQUIRE(command({"keygen", name, "--directory", folder.path()}) == 0);
     const std::string clients = folder.folder("clients");
     fs::copy(folder / "ann.key", clients + "/ann.key");
 

@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include <stdlib.h> // NOLINT(modernize-deprecated-headers): mkdtemp
 #include <sys/stat.h>
 
+#include "support/scratch.hpp"
 #include "support/sockets.hpp"
 #include "wire/support/process.hpp"
 
@@ -47,34 +47,7 @@ struct ended {
         {"/bin/sh", "-c", line}, {.environment = {std::string{"ironhouse="} + IRONHOUSE_COMMAND}, .errors_too = true}));
 }
 
-/// A folder that is gone afterwards.
-class scratch {
-public:
-    scratch() {
-        std::string path = (std::filesystem::temp_directory_path() / "ironhouse-tools-XXXXXX").string();
-        if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error{"no folder for the test"};
-        path_ = path;
-    }
-    scratch(const scratch&) = delete;
-    scratch& operator=(const scratch&) = delete;
-    ~scratch() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-    [[nodiscard]] const std::string& path() const noexcept { return path_; }
-    [[nodiscard]] std::string folder(const std::string& name) const {
-        std::filesystem::create_directory(path_ + "/" + name);
-        return path_ + "/" + name;
-    }
-    /// How many files and folders lie in it.
-    [[nodiscard]] std::size_t entries() const {
-        return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator{path_}, {}));
-    }
-
-private:
-    std::string path_;
-};
+using support::scratch;
 
 [[nodiscard]] inline std::string text_of(const std::string& path) {
     std::ostringstream all;

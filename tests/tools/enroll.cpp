@@ -140,6 +140,23 @@ TEST_CASE("a bundle with a new key carries its secret, and says so", "[tools][M1
     CHECK_FALSE(contains(made.said, secret_in(here.folder / "bundle/bob.key_secret")));
 }
 
+TEST_CASE("a name that looks like a word to fill in stays as it is", "[tools][M1.2]") {
+    const site here;
+    REQUIRE(here.enroll("@ENDPOINT@", "tcp://127.0.0.1:5555", {"--new"}).code == 0);
+    CHECK(contains(text_of(here.folder / "bundle/client.cpp"), "load(\"@ENDPOINT@.key_secret\")"));
+    CHECK(contains(text_of(here.folder / "bundle/client.py"), "hello from @ENDPOINT@\""));
+}
+
+TEST_CASE("a limit on file sizes leaves no bundle and no draft of one", "[tools][M1.2]") {
+    const site here;
+    const auto before = here.folder.entries();
+    const auto refused =
+        shell("ulimit -c 0; ulimit -f 0; $ironhouse enroll " + (here.folder / "ann.key") + " --server " +
+              (here.folder / "server.key") + " --endpoint tcp://127.0.0.1:5555 -o " + (here.folder / "bundle"));
+    CHECK(refused.code == 3);
+    CHECK(here.folder.entries() == before);
+}
+
 TEST_CASE("enrolling is all or nothing", "[tools][M1.2]") {
     const site here;
     SECTION("a folder in the way") {
@@ -175,6 +192,7 @@ TEST_CASE("enrolling is all or nothing", "[tools][M1.2]") {
         CHECK(here.enroll(here.folder / "ann.key", "ipc:///tmp/a\"b").code == 2);
         CHECK(here.enroll(here.folder / "ann.key", "tcp://*:5555").code == 2);
         CHECK(here.enroll("b\\", "tcp://127.0.0.1:5555", {"--new"}).code == 2);
+        CHECK(here.enroll("../b", "tcp://127.0.0.1:5555", {"--new"}).code == 2);
         CHECK(std::filesystem::is_empty(here.clients));
         CHECK(here.folder.entries() == 5); // two pairs and the ring
     }

@@ -87,6 +87,14 @@ TEST_CASE("keygen overwrites neither file and leaves nothing half done", "[tools
     CHECK(folder.entries() == 1);
 }
 
+TEST_CASE("a limit on file sizes is an error, and leaves nothing half done", "[tools][B8]") {
+    const scratch folder;
+    const auto refused = shell("ulimit -c 0; ulimit -f 0; $ironhouse keygen ann -d " + folder.path());
+    CHECK(refused.code == 3);
+    CHECK(contains(refused.said, "ironhouse: "));
+    CHECK(folder.entries() == 0);
+}
+
 TEST_CASE("keygen says what is wrong with a name, a folder, a time", "[tools]") {
     const scratch folder;
     for (const char* const name : {"../ann", ".ann", "a\"b", "a#b", ""}) {

@@ -198,6 +198,26 @@ TEST_CASE("an authenticator that takes its time is waited for before anything is
     CHECK(all.result("CURVE, unknown key") == (lets_in_at_last ? "LET IN" : "no answer"));
 }
 
+TEST_CASE("a server that hangs up on every key without a word is not called enforced", "[tools][M1.5][B2]") {
+    wire::listener listening;
+    const auto keys = wire::curve_keys::generate();
+    std::atomic<bool> over{false};
+    std::thread server{[&] {
+        while (!over) {
+            if (auto next = listening.accept(20ms)) {
+                wire::curve_server one{std::move(*next), {.identity = keys}};
+                (void)one.receive_initiate(200ms);
+            }
+        }
+    }};
+    const auto all = probe(listening.endpoint(), wire::z85(keys.public_key));
+    over = true;
+    server.join();
+    INFO(all.said.dump());
+    CHECK(all.code == 6);
+    CHECK(contains(all.said["verdict"], "without a word"));
+}
+
 TEST_CASE("a server that gives a byte at a time does not hold the probe up", "[tools][M1.5]") {
     wire::listener slow;
     auto child =

@@ -4,6 +4,8 @@
 /// \file
 /// What several subcommands say about certificates.
 
+#include "command.hpp"
+
 #include <chrono>
 #include <optional>
 #include <string>
@@ -21,6 +23,13 @@ namespace tool {
 /// The file beside others with this ending: "ann" -> "DIRECTORY/ann.key".
 [[nodiscard]] inline std::string in_folder(const std::string& folder, const std::string& name) {
     return folder.empty() || folder == "." ? name : folder.ends_with('/') ? folder + name : folder + "/" + name;
+}
+
+/// A name that is also the beginning of two file names.
+inline void require_file_name(const std::string& name) {
+    if (name.find('/') != std::string::npos || name.starts_with('.') || name.starts_with('-'))
+        throw failure{fmt::format("the name \"{}\" cannot name a file: it holds '/', or begins with '.' or '-'", name),
+                      "Choose a plain name; --directory says where the files go.", wrong_usage};
 }
 
 /// "valid", or why not.

@@ -4,6 +4,7 @@
 /// \file
 /// What the subcommands share: how they are added, how they end, how they print.
 
+#include <csignal>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -36,6 +37,23 @@ public:
 private:
     std::string next_;
     int code_;
+};
+
+/// As long as one lives, signals that would end the command wait: what is half done is finished, or taken back, first.
+class uninterrupted {
+public:
+    uninterrupted() {
+        sigset_t stops;
+        ::sigemptyset(&stops);
+        for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::sigaddset(&stops, number);
+        ::sigprocmask(SIG_BLOCK, &stops, &before_);
+    }
+    uninterrupted(const uninterrupted&) = delete;
+    uninterrupted& operator=(const uninterrupted&) = delete;
+    ~uninterrupted() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+private:
+    sigset_t before_;
 };
 
 /// What the command line chose, run after all of it was understood.

@@ -169,15 +169,14 @@ int enroll(const enroll_options& options) {
     const auto client = made ? made->public_part() : named(options.client);
     require_quotable("the name", client.name());
     require_quotable("the endpoint", options.endpoint);
-    if (client.name().find('/') != std::string::npos || client.name().starts_with('.'))
-        throw failure{fmt::format("the name \"{}\" cannot name a file", client.name()), "Name it otherwise.",
-                      wrong_usage};
+    require_file_name(client.name());
     if (client.key() == server.key())
         throw failure{"client and server have the same key",
                       "Each needs a key pair of its own: ironhouse keygen NAME."};
 
     const auto kind = std::find_if(socket_kinds.begin(), socket_kinds.end(),
                                    [&](const socket_kind& each) { return each.name == options.socket; });
+    const uninterrupted all_or_nothing;
     draft_folder folder{options.output.empty() ? client.name() + ".bundle" : options.output};
     client.save(folder.file(client.name() + ".key"));
     if (made) made->save(folder.file(client.name() + ".key_secret"));

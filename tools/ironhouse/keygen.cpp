@@ -36,13 +36,6 @@ struct keygen_options {
     passphrase_options passphrase;
 };
 
-/// A name that is also the beginning of two file names.
-void require_file_name(const std::string& name) {
-    if (name.find('/') != std::string::npos || name.starts_with('.') || name.starts_with('-'))
-        throw failure{fmt::format("the name \"{}\" cannot name a file: it holds '/', or begins with '.' or '-'", name),
-                      "Choose a plain name; --directory says where the files go.", wrong_usage};
-}
-
 void require_absent(const std::string& path) {
     struct ::stat found {};
     if (::lstat(path.c_str(), &found) == 0)
@@ -81,9 +74,11 @@ int keygen(const keygen_options& options) {
     require_absent(public_file);
 
     const auto made = ih::certificate::generate(options.name, terms_of(options));
-    if (options.passphrase.given()) {
-        const ih::secret_text text = options.passphrase.read(true);
-        made.save(secret_file, ih::passphrase{text.expose_line()});
+    std::optional<ih::secret_text> text;
+    if (options.passphrase.given()) text = options.passphrase.read(true);
+    const uninterrupted both_or_neither;
+    if (text) {
+        made.save(secret_file, ih::passphrase{text->expose_line()});
     } else {
         made.save(secret_file);
     }

@@ -14,6 +14,7 @@
 #include <fmt/core.h>
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
+#include <sys/resource.h>
 
 namespace {
 
@@ -34,6 +35,9 @@ const char* advice(ironhouse::error::kind why) {
 
 int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN); // the write then fails, and what was begun is taken back
+    constexpr rlimit nothing{0, 0};
+    (void)::setrlimit(RLIMIT_CORE, &nothing); // secrets pass through here
     CLI::App app{"Keys and certificates for ZeroMQ's CURVE, and answers to \"is it really on?\""};
     app.name("ironhouse");
     app.require_subcommand(1);

@@ -75,6 +75,13 @@ struct report {
 
 // ---- the way there -------------------------------------------------------------------------------------------------
 
+/// How long a peer may think before silence counts as silence; a libzmq peer answers in less than a millisecond.
+struct patience {
+    wire::deadline all;
+    milliseconds step;
+    [[nodiscard]] wire::deadline next() const { return std::min(step, all.remaining()); }
+};
+
 /// Where the endpoint leads: one address for each that its name has.
 class destination {
 public:
@@ -112,7 +119,7 @@ public:
     }
 
     /// A new connection. \throws failure(unreachable) when none of the addresses accepts.
-    [[nodiscard]] wire::connection connect(const wire::deadline& until) const {
+    [[nodiscard]] wire::connection connect(const patience& time) const {
         int code = ETIMEDOUT;
         for (const address& each : addresses_) {
             const auto* const there = reinterpret_cast<const sockaddr*>(&each.bytes);
@@ -123,7 +130,7 @@ public:
             if (code == EINPROGRESS) {
                 code = ETIMEDOUT;
                 socklen_t size = sizeof code;
-                if (wire::detail::wait_for(fd.get(), POLLOUT, until))
+                if (wire::detail::wait_for(fd.get(), POLLOUT, time.next())) // each address has its own step
                     ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &code, &size);
             }
             if (code == 0) return wire::connection{std::move(fd)};
@@ -151,13 +158,6 @@ private:
 
 // ---- the knocks ----------------------------------------------------------------------------------------------------
 
-/// How long a peer may think before silence counts as silence; a libzmq peer answers in less than a millisecond.
-struct patience {
-    wire::deadline all;
-    milliseconds step;
-    [[nodiscard]] wire::deadline next() const { return std::min(step, all.remaining()); }
-};
-
 std::string printable(wire::view some) {
     std::string out;
     for (const std::uint8_t byte : some.part(0, 32)) out += byte >= ' ' && byte <= '~' ? static_cast<char>(byte) : '.';
@@ -172,7 +172,7 @@ struct first_look {
 
 first_look look(const destination& where, const patience& time) {
     first_look seen;
-    wire::connection tcp = where.connect(time.next());
+    wire::connection tcp = where.connect(time);
     // Signature and version only: whoever has another mechanism in mind hangs up once it reads ours.
     const wire::bytes ours = wire::greeting{}.encode();
     if (!tcp.send_all(wire::view{ours}.part(0, 12), time.next())) return seen;
@@ -191,7 +191,7 @@ first_look look(const destination& where, const patience& time) {
         return seen;
     }
     if (got.empty()) { // some wait for a request in words
-        wire::connection words = where.connect(time.next());
+        wire::connection words = where.connect(time);
         if (words.send_all("GET / HTTP/1.0\r\n\r\n", time.next())) got = words.receive_some(256, time.next());
     }
     if (wire::view{got}.starts_with("HTTP/"))
@@ -221,7 +221,7 @@ attempt judge(std::string_view as, const wire::outcome& how) {
 
 /// Without encryption. Its READY is waited for before ours is sent, so that no socket type of ours can displease it.
 attempt knock_null(const destination& where, const patience& time) {
-    wire::zmtp_peer peer{where.connect(time.next())};
+    wire::zmtp_peer peer{where.connect(time)};
     if (!peer.greet({}, time.next())) return judge("NULL", peer.no_answer());
     auto how = peer.await_ready(time.next());
     if (how.result == wire::verdict::silent && peer.send_command("READY", encode(wire::basic_properties("DEALER"))))
@@ -230,17 +230,20 @@ attempt knock_null(const destination& where, const patience& time) {
 }
 
 attempt knock_plain(const destination& where, const patience& time) {
-    wire::zmtp_peer peer{where.connect(time.next())};
+    wire::zmtp_peer peer{where.connect(time)};
     auto how = peer.plain_handshake("ironhouse-probe", "", wire::basic_properties("DEALER"), time.next());
     // libzmq 4.3 misspells its ERROR here: whatever is not WELCOME is a refusal.
     if (how.result == wire::verdict::malformed) how = {wire::verdict::refused, "not welcome"};
     return judge("PLAIN", how);
 }
 
-/// Protocol versions older than security. A peer that refuses them hangs up; one that does not goes on listening.
-attempt knock_old(const destination& where, const patience& time, std::string_view as, const wire::bytes& greeting) {
-    wire::connection tcp = where.connect(time.next());
-    if (!tcp.send_all(greeting, time.next()) || tcp.closed_by_peer(time.next()))
+/// Protocol versions older than security. A peer that refuses them hangs up; one that does not goes on listening. Where
+/// that would be the verdict, a slow peer gets longer.
+attempt knock_old(const destination& where, const patience& time, std::string_view as, const wire::bytes& greeting,
+                  bool open_anyway) {
+    wire::connection tcp = where.connect(time);
+    const auto pause = open_anyway ? time.step : std::max(time.step, time.all.remaining() / 4);
+    if (!tcp.send_all(greeting, time.next()) || tcp.closed_by_peer(pause))
         return {as, result::kept_out, "connection closed"};
     return {as, result::let_in, "it goes on listening"};
 }
@@ -256,8 +259,7 @@ attempt knock_curve(const destination& where, const patience& time, const wire::
     const auto stranger = wire::curve_keys::generate();
     attempt last{as};
     for (const char* const type : types) {
-        wire::curve_client peer{where.connect(time.next()),
-                                {.identity = stranger, .server = server, .socket_type = type}};
+        wire::curve_client peer{where.connect(time), {.identity = stranger, .server = server, .socket_type = type}};
         if (!peer.greet(time.next())) return judge(as, peer.zmtp().no_answer());
         if (!peer.send_hello(time.next())) return judge(as, peer.zmtp().no_answer());
         const auto welcome = peer.await_welcome(time.next());
@@ -273,8 +275,7 @@ attempt knock_curve(const destination& where, const patience& time, const wire::
         last = judge(as, how);
         if (how.result != wire::verdict::closed) return last;
     }
-    last.detail = "connection closed, whatever the socket type";
-    return last;
+    return {as, result::no_answer, "connection closed without a word, whatever the socket type"};
 }
 
 // ---- the answer ----------------------------------------------------------------------------------------------------
@@ -318,13 +319,13 @@ void conclude(report& all, bool with_key, bool knows_the_key) {
     if (!knows_the_key)
         return say(unclear, "It announces CURVE, but did not prove that it holds this server key: the key is another "
                             "server's, or this is another server. Nothing about unknown keys can be told.");
-    // Only what was refused in so many words, or hung up on, was refused.
+    // An authenticator refuses in words (ERROR). Who hangs up may be full, or something in between.
     for (const attempt& each : all.attempts)
         if (each.what != result::kept_out)
             return say(unclear,
-                       fmt::format("It announces CURVE, but as \"{}\" no answer came in time: nobody was let in, "
-                                   "and nobody was refused. Give a longer --timeout.",
-                                   each.as));
+                       fmt::format("It announces CURVE and let nobody in, but it did not refuse \"{}\" either: {}. "
+                                   "Try again when it is not busy, or with a longer --timeout.",
+                                   each.as, each.detail));
     return say(done, "ENFORCED: CURVE only, it holds this server key, and it refuses a key it does not know.");
 }
 
@@ -350,9 +351,10 @@ report knock(const probe_options& options) {
     all.version = fmt::format("{}.{}", seen.theirs->major, seen.theirs->minor);
     bool knows_the_key = false;
     all.attempts.push_back(knock_null(where, time));
+    const bool open = all.announced == "NULL";
     all.attempts.push_back(knock_plain(where, time));
-    all.attempts.push_back(knock_old(where, time, "ZMTP 1", wire::greeting_of_zmtp1()));
-    all.attempts.push_back(knock_old(where, time, "ZMTP 2", wire::greeting_of_zmtp2(5)));
+    all.attempts.push_back(knock_old(where, time, "ZMTP 1", wire::greeting_of_zmtp1(), open));
+    all.attempts.push_back(knock_old(where, time, "ZMTP 2", wire::greeting_of_zmtp2(5), open));
     if (with_key)
         all.attempts.push_back(knock_curve(where, time, server, knows_the_key));
     else

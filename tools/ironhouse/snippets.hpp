@@ -145,14 +145,20 @@ int main(void) {
 }
 )";
 
-/// Replaces every @WORD@.
+/// Replaces every @WORD@, those in ...STEPS too; not in the other words, which came from outside.
 [[nodiscard]] inline std::string filled(std::string_view text,
                                         const std::vector<std::pair<std::string_view, std::string>>& words) {
-    std::string out{text};
-    for (const auto& [word, with] : words) {
-        const std::string mark = "@" + std::string{word} + "@";
-        for (std::size_t at = 0; (at = out.find(mark, at)) != std::string::npos; at += with.size())
-            out.replace(at, mark.size(), with);
+    std::string out;
+    while (!text.empty()) {
+        std::size_t taken = 1;
+        for (const auto& [word, with] : words) {
+            if (!text.starts_with("@" + std::string{word} + "@")) continue;
+            out += word.ends_with("STEPS") ? filled(with, words) : with;
+            taken = word.size() + 2;
+            break;
+        }
+        if (taken == 1) out += text.front();
+        text.remove_prefix(taken);
     }
     return out;
 }

@@ -30,37 +30,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/scratch.hpp"
+
 namespace key_tests {
 
 namespace fs = std::filesystem;
 
-/// A folder only we can write to, removed with everything in it.
-class scratch {
-public:
-    scratch() {
-        std::string name = (fs::temp_directory_path() / "ironhouse-XXXXXX").string();
-        if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error{"no scratch folder: " + name};
-        path_ = name;
-    }
-    scratch(const scratch&) = delete;
-    scratch& operator=(const scratch&) = delete;
-    ~scratch() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    [[nodiscard]] std::string operator/(std::string_view name) const { return (path_ / name).string(); }
-    [[nodiscard]] std::string path() const { return path_.string(); }
-
-    /// Names of everything in the folder, dotfiles too.
-    [[nodiscard]] std::vector<std::string> names() const {
-        std::vector<std::string> all;
-        for (const auto& item : fs::directory_iterator{path_}) all.push_back(item.path().filename().string());
-        return all;
-    }
-
-private:
-    fs::path path_;
-};
+using support::scratch;
 
 inline std::string golden(std::string_view name) { return std::string{IRONHOUSE_TEST_DATA "/golden/"}.append(name); }
 
