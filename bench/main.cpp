@@ -471,7 +471,11 @@ int main(int argc, char** argv) try {
     app.add_option("--readme", readme, "Rewrite the table in this file from this run, which must be whole")
         ->excludes(quick);
     app.footer("Exit code: 0 when every bar is held, 1 when one is not, 2 when something could not be measured.");
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& asked) {
+        return app.exit(asked) == 0 ? 0 : 2; // --help ends here as well
+    }
     if (list) {
         for (const auto& each : all) fmt::print("{:<28} {}\n", each.id, each.text);
         return 0;
