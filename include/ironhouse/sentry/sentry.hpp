@@ -51,7 +51,15 @@ public:
 
     /// Counts the event, and delivers it unless one like it was delivered within the last second.
     void tell(const event& what, time now) {
+        count_in(what);
+        pass_on(what, now);
+    }
+    /// The first half of tell(): for decisions that take effect before the listener, who may take his time, hears of them.
+    void count_in(const event& what) noexcept {
         counts_[static_cast<std::size_t>(what.why)].fetch_add(what.count, std::memory_order_relaxed);
+    }
+    /// The second half.
+    void pass_on(const event& what, time now) {
         if (!to_) return;
         bucket& kept = bucket_of(what.socket, what.why);
         if (kept.waiting == 0 && now - kept.last >= pause) {
@@ -495,6 +503,9 @@ private:
             metadata = zap_property(user_property, user);
             user.clear();
         }
+        // Counted before the answer, so that whoever receives a client's first message finds it counted; told after it.
+        const event decision{judged.why, 1, number, domain, judged.who, address, {}};
+        herald_.count_in(decision);
         const std::string_view reply[] = {
             {}, "1.0", id, judged.admitted() ? "200" : "400", judged.admitted() ? "OK" : "refused", user, metadata};
         try {
@@ -505,7 +516,7 @@ private:
         } catch (const zmq::error_t&) {
             return; // the connection is gone, and with it whoever asked
         }
-        herald_.tell({judged.why, 1, number, domain, judged.who, address, {}}, clock::now());
+        herald_.pass_on(decision, clock::now());
     }
 
     void read_monitors() {
