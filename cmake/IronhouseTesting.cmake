@@ -28,10 +28,11 @@ set(IRONHOUSE_COMPILE_LINE
     -std=c++20 ${IRONHOUSE_DEV_FLAGS} -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/tests
     ${_ironhouse_folders})
 
-# ironhouse_read_wishes(<prefix> <sources...>): <prefix>_SERIAL and <prefix>_TIMEOUT from "// ctest:" comments.
+# ironhouse_read_wishes(<prefix> <sources...>): <prefix>_SERIAL, <prefix>_TIMEOUT, <prefix>_LABEL from "// ctest:" comments.
 function(ironhouse_read_wishes prefix)
     set(serial FALSE)
     set(timeout 60)
+    set(label)
     foreach(source IN LISTS ARGN)
         file(STRINGS ${CMAKE_CURRENT_SOURCE_DIR}/${source} wishes REGEX "^// ctest: ")
         foreach(wish IN LISTS wishes)
@@ -41,6 +42,8 @@ function(ironhouse_read_wishes prefix)
                 if(CMAKE_MATCH_1 GREATER timeout)
                     set(timeout ${CMAKE_MATCH_1})
                 endif()
+            elseif(wish MATCHES "^// ctest: label ([a-z]+)$")
+                set(label ${CMAKE_MATCH_1})
             else()
                 message(FATAL_ERROR "${source}: not understood: ${wish}")
             endif()
@@ -48,6 +51,7 @@ function(ironhouse_read_wishes prefix)
     endforeach()
     set(${prefix}_SERIAL ${serial} PARENT_SCOPE)
     set(${prefix}_TIMEOUT ${timeout} PARENT_SCOPE)
+    set(${prefix}_LABEL "${label}" PARENT_SCOPE)
 endfunction()
 
 # ironhouse_test_program(<name> <label> <sources...>): a Catch2 program, each of its test cases a test of its own.
@@ -56,10 +60,13 @@ function(ironhouse_test_program name label)
     target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
     target_link_libraries(${name} PRIVATE ironhouse_dev ironhouse_catch)
     target_compile_definitions(${name} PRIVATE IRONHOUSE_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
+    ironhouse_read_wishes(wish ${ARGN})
+    if(wish_LABEL)
+        set(label ${wish_LABEL})
+    endif()
     if(TARGET ${label}) # the target that builds all programs of this label
         add_dependencies(${label} ${name})
     endif()
-    ironhouse_read_wishes(wish ${ARGN})
     catch_discover_tests(
         ${name}
         TEST_PREFIX "${name}: " ${IRONHOUSE_CATCH_ARGUMENTS}

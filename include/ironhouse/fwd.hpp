@@ -69,11 +69,14 @@ struct in_process;
 namespace insecure {
 class any_client;
 class plaintext;
+class unguarded_ipc;
 } // namespace insecure
 
 // sentry/
 enum class reason : unsigned char;
 struct event;
+struct admission_limits;
+enum class gate_kind : unsigned char;
 
 // socket/
 namespace advisory {
@@ -98,6 +101,7 @@ class thread;
 
 namespace detail {
 void kill_authenticator(context& within);
+void switch_off_guard(context& within);
 } // namespace detail
 
 } // namespace ironhouse::inline IRONHOUSE_ABI

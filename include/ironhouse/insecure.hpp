@@ -54,4 +54,22 @@ private:
     const char* reason_;
 };
 
+/// An ipc socket of several peers without system/runtime.hpp: one of them can fill memory with a message that never ends.
+///
+/// For `socket_options::ipc_guard`. The folder of an ipc path is closed to others, so it is about programs of the same user.
+/// The reason becomes an event when the socket opens.
+/// \maps  none
+class unguarded_ipc {
+public:
+    /// \param reason  Why, in a sentence; a literal.
+    template <std::size_t N> constexpr explicit unguarded_ipc(const char (&reason)[N]) noexcept : reason_{reason} {
+        static_assert(N > 10, "insecure::unguarded_ipc: say why, in a sentence");
+    }
+    /// The reason given.
+    [[nodiscard]] constexpr const char* reason() const noexcept { return reason_; }
+
+private:
+    const char* reason_;
+};
+
 } // namespace ironhouse::inline IRONHOUSE_ABI::insecure

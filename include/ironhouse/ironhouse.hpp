@@ -24,6 +24,7 @@
 #include <ironhouse/security/in_process.hpp>
 #include <ironhouse/security/policy.hpp>
 
+#include <ironhouse/sentry/admission.hpp>
 #include <ironhouse/sentry/events.hpp>
 
 #include <ironhouse/socket/advisory.hpp>

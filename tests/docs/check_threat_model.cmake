@@ -42,7 +42,7 @@ foreach(row IN LISTS rows)
     endforeach()
 endforeach()
 
-foreach(threat IN ITEMS M1.1 M1.2 M1.3 M1.5 M2.2 M2.3 M2.4 T1.1 T3.4 T4.1 T4.2 T5.1 T6.1 T7.1 T7.2 T8.1 T8.2 B2 B3 B8 B9 B10)
+foreach(threat IN ITEMS M1.1 M1.2 M1.3 M1.5 M2.2 M2.3 M2.4 T1.1 T3.1 T3.2 T3.4 T4.1 T4.2 T5.1 T6.1 T7.1 T7.2 T8.1 T8.2 B1 B2 B3 B4 B7 B8 B9 B10)
     if(NOT text MATCHES "\n\\| ([A-Z0-9., ]+, )?${threat}(, [^|]+)? \\|")
         string(APPEND wrong "no row is about ${threat}\n")
     endif()

@@ -88,7 +88,9 @@ TEST_CASE("an Ironhouse server enforces CURVE, on every kind of socket, over tcp
     check(pull, "tcp://127.0.0.1:*");
     ih::socket<ih::pub, sending, ih::curve_server> pub{context, serving()};
     check(pub, "tcp://127.0.0.1:*");
-    ih::socket<ih::router, both, ih::curve_server> router{context, serving()};
+    ih::socket<ih::router, both, ih::curve_server> router{
+        context, serving(),
+        ih::socket_options{.ipc_guard = ih::insecure::unguarded_ipc{"the probe is all that comes"}}};
     check(router, "ipc://" + folder / "door");
     ih::socket<ih::req, both, ih::curve_server> req{context, serving()};
     check(req, "tcp://[::1]:*");

@@ -293,7 +293,8 @@ template <class Pattern> void endures(const std::vector<offence>& offences) {
 /// honest one comes after each offender, and again if it was too early.
 void a_pair_endures(const std::vector<offence>& offences) {
     people who;
-    ih::context context;
+    // The honest one comes back so often that libzmq has not let go of all of its connections.
+    ih::context context{{.admission = {.per_key = 16_peers}}};
     server_of<ih::pair> server{context, who.serving()};
     server.bind("tcp://127.0.0.1:*");
     const stage here{who, house::port_of(server), "PAIR"};

@@ -187,7 +187,7 @@ template <class Limits> [[nodiscard]] constexpr std::int64_t filled_queues(const
 /// message can hold a whole 8 KiB arena. An inproc pipe holds both ends' queues together: each end's ceiling covers
 /// its own share. Not included: unfinished messages and connections beyond `.peers` (guard_slack), the kernel's
 /// buffers (kernel_ceiling), messages that the program itself keeps, and what a hostile peer puts into the properties
-/// of its handshake: libzmq bounds those by `.frame` alone, and spends some 40 bytes on each byte of them.
+/// of its handshake: of those 8 KiB are let in, and libzmq spends some 40 bytes on each byte of them.
 ///
 /// What a peer leaves unread when it disconnects stays queued until it is read, and its successor has a queue of its
 /// own: `.peers` must be enforced on both together, or the bound does not hold for a program that does not read.

@@ -48,7 +48,7 @@ inline constexpr option_setting common_defaults[] = {
     {ZMQ_CONNECT_TIMEOUT, 5'000, "ZMQ_CONNECT_TIMEOUT"},
     {ZMQ_RECONNECT_IVL, 100, "ZMQ_RECONNECT_IVL"},
     {ZMQ_RECONNECT_IVL_MAX, 10'000, "ZMQ_RECONNECT_IVL_MAX"},
-    {ZMQ_BACKLOG, 128, "ZMQ_BACKLOG"},
+    {ZMQ_BACKLOG, 1'024, "ZMQ_BACKLOG"}, // a full one makes newcomers wait for a second: their SYN is lost
     {ZMQ_IMMEDIATE, 0, "ZMQ_IMMEDIATE"},
     {ZMQ_HEARTBEAT_IVL, 0, "ZMQ_HEARTBEAT_IVL"},
     {ZMQ_CONFLATE, 0, "ZMQ_CONFLATE"},
@@ -63,8 +63,11 @@ inline constexpr option_setting req_defaults[] = {
     {ZMQ_REQ_CORRELATE, 1, "ZMQ_REQ_CORRELATE", false},
 };
 // NODROP: libzmq says when a subscriber's queue is full; send() then drops for that one alone, and counts it.
+// IMMEDIATE: without it the subscriptions of a subscriber that a publisher connects to outlive each of its connections, and
+// add up. A publisher's message to nobody is lost anyway.
 inline constexpr option_setting pub_defaults[] = {
     {ZMQ_XPUB_NODROP, 1, "ZMQ_XPUB_NODROP", false},
+    {ZMQ_IMMEDIATE, 1, "ZMQ_IMMEDIATE"},
 };
 
 } // namespace detail

@@ -46,6 +46,30 @@ enum class correlation : std::uint8_t {
     none,     ///< For servers that do not echo it; a late answer may be mistaken for the current one.
 };
 
+/// \cond
+namespace insecure {
+class unguarded_ipc; // in insecure.hpp
+}
+/// \endcond
+
+/// What keeps an ipc socket that takes more than one peer within its limits: system/runtime.hpp, since the kernel does not
+/// count what comes in over ipc. Without it bind() refuses, unless the program says `insecure::unguarded_ipc{"why"}`.
+class ipc_guard {
+public:
+    /// Needed.
+    constexpr ipc_guard() noexcept = default;
+    /// Done without.
+    /// \param waiver  An insecure::unguarded_ipc.
+    template <class Waiver>
+        requires std::same_as<Waiver, insecure::unguarded_ipc>
+    constexpr ipc_guard(const Waiver& waiver) noexcept : waiver_{waiver.reason()} {}
+    /// The reason given for doing without; null when it is needed.
+    [[nodiscard]] constexpr const char* waiver() const noexcept { return waiver_; }
+
+private:
+    const char* waiver_ = nullptr;
+};
+
 /// Choices beside limits and security; each default is the safe one.
 struct socket_options {
     /// What becomes of queued messages while a peer is away.
@@ -54,6 +78,8 @@ struct socket_options {
     ironhouse::correlation correlation = ironhouse::correlation::numbered;
     /// How long close() keeps sending what is queued, 0 to 60 s, never for ever (ZMQ_LINGER).
     std::chrono::milliseconds linger{1'000};
+    /// Whether a bound ipc socket of several peers may do without system/runtime.hpp.
+    ironhouse::ipc_guard ipc_guard = {};
 };
 
 namespace detail {
@@ -123,6 +149,7 @@ struct socket_core {
         std::swap(generation, other.generation);
         std::swap(bad_reply, other.bad_reply);
         std::swap(inproc, other.inproc);
+        std::swap(guarded, other.guarded);
         std::swap(gate, other.gate);
         std::swap(enrolled, other.enrolled);
         std::swap(shield, other.shield);
@@ -163,7 +190,14 @@ struct socket_core {
             if (shield.domain) said.domain = std::string{shield.domain->text()};
             said.clients = shield.clients;
             said.authenticates = shield.mechanism == mechanism::curve && shield.side == side::server;
+            said.client = shield.mechanism == mechanism::curve && shield.side == side::client;
+            said.type = type;
+            said.peers = std::max(limits.in.peers, limits.out.peers);
+            said.queue = limits.in.queue;
+            said.frames = static_cast<std::int64_t>(limits.in.frames);
+            said.frame = static_cast<std::int64_t>(limits.in.frame);
             said.waiver = shield.waiver;
+            said.ipc_waiver = chosen.ipc_guard.waiver();
             enrolled = gate->enrol(std::move(said), handle);
             record = enrolled.get();
             // Written once more right before each bind and connect; now, so that a refusal comes from the constructor.
@@ -197,7 +231,8 @@ struct socket_core {
     }
 
     /// Does what the sentry asked for. True when the context is closing.
-    [[gnu::cold, gnu::noinline]] bool attend() {
+    /// `receiving`: it is about to receive. A REQ or REP whose turn it is not calls its queue empty.
+    [[gnu::cold, gnu::noinline]] bool attend(bool receiving = false) {
         const auto asked = record->attention.load(std::memory_order_acquire);
         if ((asked & attention::closing) != 0) {
             record->bell.raise(); // for whoever waits on event_fd()
@@ -210,6 +245,9 @@ struct socket_core {
             mail.swap(record->reconnect);
             record->attention.fetch_and(~std::uint32_t{attention::mail});
         }
+        // Looked at before each operation until it is answered: with messages coming in, no receive may ever come too early.
+        if ((asked & attention::question) != 0 && (receiving || (type != ZMQ_REQ && type != ZMQ_REP)))
+            answer_if_empty();
         for (const std::string& endpoint : mail) reconnect(endpoint);
         return (record->attention.load(std::memory_order_relaxed) & attention::closing) != 0;
     }
@@ -218,7 +256,10 @@ struct socket_core {
 
     void bind(const char* text, transport which, bool ipv6) {
         begin("bind", text);
-        if (which == transport::ipc) require_safe_ipc_path(text);
+        if (which == transport::ipc) {
+            require_ipc_guard(text);
+            require_safe_ipc_path(text);
+        }
         const forgets_the_secret after{*this};
         arm_for(ipv6);
         if (::zmq_bind(handle, text) != 0) refuse("bind", text, ::zmq_errno());
@@ -228,7 +269,7 @@ struct socket_core {
             ::zmq_unbind(handle, text);
             throw;
         }
-        inproc = inproc || which == transport::inproc;
+        opened(which);
     }
 
     void connect(const char* text, transport which, bool ipv6) {
@@ -250,7 +291,7 @@ struct socket_core {
             connected.pop_back();
             throw;
         }
-        inproc = inproc || which == transport::inproc;
+        opened(which);
     }
 
     void disconnect(const char* text) {
@@ -268,6 +309,7 @@ struct socket_core {
         // ENOENT: libzmq had given the connection up already.
         if (::zmq_disconnect(handle, text) != 0 && ::zmq_errno() != ENOENT) refuse("disconnect", text, ::zmq_errno());
         connected.erase(at);
+        gate->look_again(enrolled);
     }
 
     [[nodiscard]] std::string last_endpoint() {
@@ -387,7 +429,7 @@ struct socket_core {
 
     [[gnu::always_inline]] receive_status receive(any_message& m, std::chrono::milliseconds patience) {
         if (must_look_up()) [[unlikely]]
-            if (attend()) return lost(m, receive_status::closing);
+            if (attend(true)) return lost(m, receive_status::closing);
         m.make_live(0);
         const bool blocks = patience >= slice;
         const int size = ::zmq_msg_recv(&m.slots_[0].frame, handle, blocks ? 0 : ZMQ_DONTWAIT);
@@ -403,7 +445,7 @@ struct socket_core {
     }
 
     receive_status receive(any_message& m, std::chrono::milliseconds patience, const std::stop_token& stop) {
-        if (must_look_up() && attend()) return lost(m, receive_status::closing);
+        if (must_look_up() && attend(true)) return lost(m, receive_status::closing);
         m.make_live(0);
         return receive_slowly(m, ::zmq_msg_recv(&m.slots_[0].frame, handle, ZMQ_DONTWAIT), patience, &stop);
     }
@@ -424,7 +466,7 @@ struct socket_core {
                 if (!waits && ++bad == bad_per_try) return lost(m, receive_status::timed_out);
             } else {
                 switch (::zmq_errno()) {
-                case EAGAIN: break;
+                case EAGAIN: answer_if_empty(); break;
                 case EINTR: return lost(m, receive_status::interrupted);
                 case ETERM: return lost(m, receive_status::closing);
                 case EFSM:
@@ -492,6 +534,7 @@ struct socket_core {
     std::size_t fast_out = 0; // a single frame shorter than this is sent by one call
     bool bad_reply = false;   // a REQ's last answer broke a rule
     bool inproc = false;
+    bool guarded = false;                     // some of its messages come over a network, and are accounted for
     std::chrono::milliseconds send_slice{-1}; // what ZMQ_SNDTIMEO holds
     std::uint32_t generation = 0;
     std::shared_ptr<door> gate;
@@ -669,6 +712,81 @@ private:
         return 0;
     }
 
+    // One peer alone has the queue for itself, and whoever may open the path may as well end the process.
+    void require_ipc_guard(const char* text) const {
+        const std::int64_t most = std::max(limits.in.peers, limits.out.peers);
+        if (most <= 1 || gate->counts_ipc() || record->what.ipc_waiver != nullptr) return;
+        throw error{
+            error::unavailable, std::string{"bind "} + text,
+            "its limits allow " + std::to_string(most) +
+                " peers, and the kernel does not count what comes in over ipc: include <ironhouse/system/runtime.hpp> "
+                "in one source file, allow one peer, or say insecure::unguarded_ipc{\"why\"} in socket_options"};
+    }
+
+    void opened(transport which) noexcept {
+        if (which == transport::inproc) {
+            inproc = true;
+        } else if (gate->guards()) {
+            guarded = true;
+            fast_in = 0; // each message is accounted for
+        }
+    }
+
+    // The guard asked whether anything waits to be received. Silence means that something does.
+    void answer_if_empty() noexcept {
+        const std::uint32_t asked = record->question.load(std::memory_order_acquire);
+        if (asked == record->answer.load(std::memory_order_relaxed)) return;
+        const int events = events_now();
+        if (events < 0 || (events & ZMQ_POLLIN) != 0) return;
+        record->attention.fetch_and(~std::uint32_t{attention::question});
+        record->answer.store(asked, std::memory_order_release);
+    }
+
+    // A frame as it was on the line: sealed, and with its length in front.
+    [[nodiscard]] std::size_t on_the_line(std::size_t size) const noexcept {
+        const std::size_t sealed = size + (shield.mechanism == mechanism::curve ? 33U : 0U);
+        return sealed + (sealed > 255 ? 9U : 2U);
+    }
+    void account_for(const any_message& m, std::size_t bytes, std::int64_t whose) noexcept {
+        // Subscriptions stay with the socket when they have been received.
+        if (type == ZMQ_XPUB && m.size_ == 1 && m.slots_[0].size != 0 &&
+            static_cast<const unsigned char*>(::zmq_msg_data(&m.slots_[0].frame))[0] <= 1)
+            return;
+        // An envelope that libzmq takes off itself: a number, and the empty frame behind it.
+        if (type == ZMQ_REP || type == ZMQ_REQ) bytes += on_the_line(4) + on_the_line(0);
+        if (whose != 0) {
+            try {
+                // Proxies on the way of a request each add an envelope that is taken off unseen: as much as sixteen of them.
+                const std::size_t its = bytes + (type == ZMQ_REP ? 16 * on_the_line(5) : 0);
+                const std::lock_guard held{record->lock};
+                const auto at = std::find_if(record->shares.begin(), record->shares.end(),
+                                             [&](const auto& each) { return each.whose == whose; });
+                if (at != record->shares.end())
+                    at->bytes += static_cast<std::int64_t>(its);
+                else
+                    record->shares.push_back({whose, static_cast<std::int64_t>(its)});
+            } catch (...) {
+                // No memory: it counts as anybody's.
+            }
+        }
+        const auto add = [](std::atomic<std::uint64_t>& to, std::uint64_t more) {
+            to.store(to.load(std::memory_order_relaxed) + more, std::memory_order_release);
+        };
+        add(record->taken_messages, 1);
+        add(record->taken_bytes, bytes);
+    }
+    // Whose a message is: its handshake's serial number, or -1 - descriptor where nobody authenticates. 0: not asked for.
+    [[nodiscard]] std::int64_t whose_is(any_message& m) const noexcept {
+        if (!guarded || !record->wants_shares.load(std::memory_order_relaxed)) return 0;
+        m.size_ = 1;
+        const std::string_view user = m.user_id();
+        m.size_ = 0;
+        std::int64_t serial = 0;
+        if (const auto mark = user.rfind('#'); mark != user.npos)
+            for (const char digit : user.substr(mark + 1)) serial = serial * 10 + (digit - '0');
+        return serial != 0 ? serial : -1 - ::zmq_msg_get(&m.slots_[0].frame, ZMQ_SRCFD);
+    }
+
     // Bound, and nobody has completed a handshake. inproc peers are not counted.
     [[nodiscard]] bool nobody_there() const noexcept {
         return connected.empty() && !inproc && record->live.load(std::memory_order_relaxed) == 0;
@@ -699,14 +817,18 @@ private:
             size = static_cast<std::size_t>(first);
             more = ::zmq_msg_more(&m.slots_[0].frame) != 0;
         }
+        const std::int64_t whose = whose_is(m);
+        std::size_t bytes = 0;
         for (std::size_t count = 1;; ++count) {
-            if (size > limits.in.frame) return refuse_message(m, 1, more);
+            bytes += on_the_line(size);
+            if (size > limits.in.frame) return refuse_message(m, 1, more, bytes, whose);
             m.slots_[count - 1].size = size;
             if (!more) {
                 m.size_ = static_cast<std::uint8_t>(count);
+                if (guarded) account_for(m, bytes, whose);
                 return taken::whole;
             }
-            if (count == limits.in.frames || count == m.capacity_) return refuse_message(m, 0, more);
+            if (count == limits.in.frames || count == m.capacity_) return refuse_message(m, 0, more, bytes, whose);
             m.make_live(count);
             const int next = next_frame(&m.slots_[count].frame);
             if (next < 0) return taken::closing;
@@ -716,12 +838,17 @@ private:
     }
 
     // Consumes what is left of a message that broke a rule, and counts it: frames, size, routing id.
-    [[nodiscard, gnu::cold, gnu::noinline]] taken refuse_message(any_message& m, std::size_t rule, bool more) {
+    [[nodiscard, gnu::cold, gnu::noinline]] taken refuse_message(any_message& m, std::size_t rule, bool more,
+                                                                 std::size_t bytes = 0, std::int64_t whose = 0) {
         m.clear();
         zmq_msg_t rest;
         ::zmq_msg_init(&rest);
-        while (more && next_frame(&rest) >= 0) more = ::zmq_msg_more(&rest) != 0;
+        for (int size = 0; more && (size = next_frame(&rest)) >= 0;) {
+            more = ::zmq_msg_more(&rest) != 0;
+            bytes += on_the_line(static_cast<std::size_t>(size));
+        }
         ::zmq_msg_close(&rest);
+        if (guarded) account_for(m, bytes, whose);
         record->broken[rule].fetch_add(1, std::memory_order_relaxed);
         gate->collect();
         // A REP can only go on by answering; the answer says nothing.
@@ -768,6 +895,7 @@ private:
             const int events = events_now();
             if (events < 0) return ::zmq_errno() == EINTR ? woken::interrupted : woken::closing;
             if ((events & event) != 0) return woken::ready;
+            if (event == ZMQ_POLLIN) answer_if_empty();
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - wait_clock::now()).count();
             if (left <= 0) return woken::late;
             pollfd ends[2] = {{socket_fd, POLLIN, 0}, {record->bell.fd(), POLLIN, 0}};

@@ -21,7 +21,7 @@
 namespace ironhouse::inline IRONHOUSE_ABI::detail {
 
 /// Why the owner's next operation should look up: bits of enrolment::attention.
-enum attention : std::uint32_t { nothing = 0, mail = 1, closing = 2 };
+enum attention : std::uint32_t { nothing = 0, mail = 1, closing = 2, question = 4 };
 
 /// What a socket tells the sentry about itself when it opens.
 struct terms {
@@ -29,7 +29,13 @@ struct terms {
     std::string domain;             // empty where nobody is authenticated
     std::optional<keyring> clients; // none: every key is let in, if `authenticates`
     bool authenticates = false;
+    bool client = false; // of CURVE: what is at the other end must prove itself
     const char* waiver = nullptr;
+    const char* ipc_waiver = nullptr; // may do without a guard over ipc, and why
+
+    // What it may receive, as the guard counts: zero where the pattern receives nothing.
+    int type = 0;
+    std::int64_t peers = 0, queue = 0, frames = 0, frame = 0;
 };
 
 /// One socket's record, shared by its owner and the sentry. Neither touches the other's half.
@@ -50,9 +56,22 @@ struct enrolment {
     std::atomic<std::uint64_t> broken[3] = {}; // frames, size, routing id
     std::atomic<std::uint64_t> behind{0};      // how often a subscriber's queue was found full
 
+    // Written by the owner for the guard: what it received, as it was on the line. Messages first, read the other way round.
+    std::atomic<std::uint64_t> taken_messages{0}, taken_bytes{0};
+    // The guard asks whether the queues are empty; the owner repeats the number once they are.
+    std::atomic<std::uint32_t> question{0}, answer{0};
+    // The guard wants to know whose each message was.
+    std::atomic<bool> wants_shares{false};
+
+    std::mutex lock; // guards what follows
     // The owner's mailbox: endpoints to connect again. libzmq sockets are not touched from the sentry's thread.
-    std::mutex lock;
     std::vector<std::string> reconnect;
+    // Bytes received by handshake's serial number; where there is none, by descriptor number, counted down from -1.
+    struct share {
+        std::int64_t whose;
+        std::int64_t bytes;
+    };
+    std::vector<share> shares;
 };
 
 /// What a socket asks of the sentry. Every call is made on the socket's owner thread.
@@ -76,6 +95,12 @@ public:
     virtual void supervise(const std::shared_ptr<enrolment>& who, const std::string& endpoint) = 0;
     /// No longer.
     virtual void release(const std::shared_ptr<enrolment>& who, const std::string& endpoint) noexcept = 0;
+    /// Whether connections are guarded: false where somebody measures what that costs.
+    [[nodiscard]] virtual bool guards() const noexcept = 0;
+    /// Whether what comes in over ipc can be counted, and so guarded.
+    [[nodiscard]] virtual bool counts_ipc() const noexcept = 0;
+    /// libzmq may have ended connections of this socket without saying so.
+    virtual void look_again(const std::shared_ptr<enrolment>& who) noexcept = 0;
     /// Something was counted in the record.
     virtual void collect() noexcept = 0;
     /// Reports something that happened on the owner's thread.

@@ -14,22 +14,33 @@ namespace ironhouse::inline IRONHOUSE_ABI {
 
 /// Why something was decided. Counters and events share it.
 enum class reason : std::uint8_t {
-    client_admitted,         ///< A key of the ring completed authentication.
-    refused_unknown_key,     ///< The key is not in the ring.
-    refused_not_yet_valid,   ///< The key's `not-before` lies ahead.
-    refused_expired,         ///< The key's `not-after` has passed.
-    refused_mechanism,       ///< The request was not CURVE.
-    refused_malformed,       ///< The authentication request could not be read.
-    refused_unknown_domain,  ///< No socket owns the domain asked for.
-    handshake_failed,        ///< A connection ended before its handshake did.
-    connected,               ///< A connection completed its handshake.
-    disconnected,            ///< An established connection ended.
-    reconnect_asked,         ///< libzmq gave a connection up; its owner was told to connect again.
-    reconnected,             ///< The owner connected again.
+    client_admitted,        ///< A key of the ring completed authentication.
+    refused_unknown_key,    ///< The key is not in the ring.
+    refused_not_yet_valid,  ///< The key's `not-before` lies ahead.
+    refused_expired,        ///< The key's `not-after` has passed.
+    refused_mechanism,      ///< The request was not CURVE.
+    refused_malformed,      ///< The authentication request could not be read.
+    refused_unknown_domain, ///< No socket owns the domain asked for.
+    refused_full,           ///< `.peers` connections are served, or left messages that are unread; it was hung up on.
+    refused_per_key,        ///< The key has as many connections as one key may have; the new one was hung up on.
+    refused_per_address,    ///< The address, or its /24 or /64, has as many as it may have; the new one was hung up on.
+    refused_too_fast,       ///< The address opens connections, or fails at them, too fast; it was hung up on.
+    refused_descriptors,    ///< Descriptors would have run short; a newcomer was hung up on.
+    refused_unproven,       ///< A server said that it was done, but the handshake never took place; it was hung up on.
+    evicted_half_open,      ///< A connection that had not finished its handshake made room for a newcomer.
+    cut_long_handshake,     ///< A connection sent more than a handshake has before it was past it.
+    cut_over_budget,        ///< A connection had sent more than the limits let wait; it was hung up on.
+    memory_returned,        ///< What an attack had taken went back to the system (malloc_trim).
+    handshake_failed,       ///< A connection ended before its handshake did.
+    connected,              ///< A connection completed its handshake.
+    disconnected,           ///< An established connection ended.
+    reconnect_asked,        ///< libzmq gave a connection up; its owner was told to connect again.
+    reconnected,            ///< The owner connected again.
     message_too_many_frames, ///< A message had more frames than the limits allow; it was dropped whole.
     message_frame_too_large, ///< A frame was larger than the limits allow; its message was dropped whole.
     message_bad_routing_id,  ///< A peer's routing id was longer than 255 bytes; its message was dropped whole.
     subscriber_behind,       ///< A subscriber's queue was full; it loses messages until it has room again.
+    runtime_not_in_effect,   ///< system/runtime.hpp is linked, and libzmq does without it; `detail` says why.
     advisory_applies,        ///< A known weakness of this libzmq applies; `detail` is its id.
     waived,                  ///< insecure.hpp was used; `detail` is the reason given.
     secrets_may_be_swapped,  ///< The system refused to lock secret memory (RLIMIT_MEMLOCK).
@@ -51,6 +62,16 @@ inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::cal
         "refused_mechanism",
         "refused_malformed",
         "refused_unknown_domain",
+        "refused_full",
+        "refused_per_key",
+        "refused_per_address",
+        "refused_too_fast",
+        "refused_descriptors",
+        "refused_unproven",
+        "evicted_half_open",
+        "cut_long_handshake",
+        "cut_over_budget",
+        "memory_returned",
         "handshake_failed",
         "connected",
         "disconnected",
@@ -60,6 +81,7 @@ inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::cal
         "message_frame_too_large",
         "message_bad_routing_id",
         "subscriber_behind",
+        "runtime_not_in_effect",
         "advisory_applies",
         "waived",
         "secrets_may_be_swapped",

@@ -8,11 +8,16 @@
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/ownership.hpp>
+#include <ironhouse/detail/runtime_check.hpp>
 #include <ironhouse/detail/sodium.hpp>
 #include <ironhouse/detail/user_mark.hpp>
 #include <ironhouse/detail/wake.hpp>
+#include <ironhouse/sentry/admission.hpp>
 #include <ironhouse/sentry/door.hpp>
+#include <ironhouse/sentry/doorkeeper.hpp>
 #include <ironhouse/sentry/events.hpp>
+#include <ironhouse/sentry/gate.hpp>
+#include <ironhouse/sentry/herald.hpp>
 #include <ironhouse/sentry/supervisor.hpp>
 #include <ironhouse/sentry/zap.hpp>
 
@@ -22,9 +27,9 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -38,116 +43,16 @@
 
 namespace ironhouse::inline IRONHOUSE_ABI::detail {
 
-/// Receives events on the sentry's thread. It must not block: handshakes wait for it.
-using event_callback = std::function<void(const event&)>;
-
-/// Collects equal events, so that an attack cannot flood whoever listens: the first comes at once, the rest once a second.
-class herald {
-public:
-    using time = std::chrono::steady_clock::time_point;
-    static constexpr std::chrono::seconds pause{1};
-
-    explicit herald(event_callback to) : to_{std::move(to)} {}
-
-    /// Counts the event, and delivers it unless one like it was delivered within the last second.
-    void tell(const event& what, time now) {
-        count_in(what);
-        pass_on(what, now);
-    }
-    /// The first half of tell(): for decisions that take effect before the listener, who may take his time, hears of them.
-    void count_in(const event& what) noexcept {
-        counts_[static_cast<std::size_t>(what.why)].fetch_add(what.count, std::memory_order_relaxed);
-    }
-    /// The second half.
-    void pass_on(const event& what, time now) {
-        if (!to_) return;
-        bucket& kept = bucket_of(what.socket, what.why);
-        if (kept.waiting == 0 && now - kept.last >= pause) {
-            kept.last = now;
-            deliver(what);
-            return;
-        }
-        kept.waiting += what.count;
-        kept.domain = what.domain;
-        kept.peer = what.peer;
-        kept.address = what.address;
-        kept.detail = what.detail;
-    }
-    /// Delivers what has waited long enough; `all` delivers everything.
-    void flush(time now, bool all = false) {
-        for (bucket& kept : buckets_) {
-            if (kept.waiting == 0 || (!all && now - kept.last < pause)) continue;
-            deliver(kept.collected());
-            kept.waiting = 0;
-            kept.last = now;
-        }
-    }
-    /// When flush() will next have something.
-    [[nodiscard]] std::optional<time> next() const {
-        std::optional<time> soonest;
-        for (const bucket& kept : buckets_)
-            if (kept.waiting != 0 && (!soonest || kept.last + pause < *soonest)) soonest = kept.last + pause;
-        return soonest;
-    }
-    /// Forgets a socket that is gone, after delivering what waited.
-    void forget(std::uint64_t socket, time now) {
-        (void)now;
-        const auto first = place_of(socket, reason{});
-        const auto last = place_of(socket + 1, reason{});
-        for (auto at = first; at != last; ++at)
-            if (at->waiting != 0) deliver(at->collected());
-        buckets_.erase(first, last);
-    }
-    [[nodiscard]] std::uint64_t count(reason why) const noexcept {
-        return counts_[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);
-    }
-
-private:
-    void deliver(const event& what) noexcept {
-        try {
-            to_(what);
-        } catch (...) {
-            counts_[static_cast<std::size_t>(reason::callback_failed)].fetch_add(1, std::memory_order_relaxed);
-        }
-    }
-    struct bucket {
-        std::uint64_t socket;
-        reason why;
-        time last = time{} - std::chrono::hours{1}; // before any now: the first event of a kind comes at once
-        std::uint64_t waiting = 0;
-        std::string domain = {}, peer = {}, address = {}, detail = {};
-
-        [[nodiscard]] event collected() const noexcept { return {why, waiting, socket, domain, peer, address, detail}; }
-    };
-    // Where this bucket is, or where it belongs.
-    std::vector<bucket>::iterator place_of(std::uint64_t socket, reason why) noexcept {
-        auto first = buckets_.begin(), last = buckets_.end();
-        while (first != last) {
-            const auto middle = first + (last - first) / 2;
-            if (middle->socket < socket || (middle->socket == socket && middle->why < why))
-                first = middle + 1;
-            else
-                last = middle;
-        }
-        return first;
-    }
-    bucket& bucket_of(std::uint64_t socket, reason why) {
-        const auto at = place_of(socket, why);
-        if (at != buckets_.end() && at->socket == socket && at->why == why) return *at;
-        return *buckets_.insert(at, bucket{socket, why});
-    }
-
-    event_callback to_;
-    std::vector<bucket> buckets_; // sorted; std::map would cost every including file more than all of this class
-    std::array<std::atomic<std::uint64_t>, reason_count> counts_{};
-};
-
 /// One per context; outlives every socket of it. Owns the ZAP handler and the reading ends of all monitors, and no other
 /// socket: what a socket must do itself is put into its mailbox.
 class sentry final : public door {
 public:
-    sentry(int io_threads, event_callback on_event)
-        : context_{make_context(io_threads)}, herald_{std::move(on_event)}, zap_{context_, zmq::socket_type::router} {
+    sentry(int io_threads, event_callback on_event, const admission_limits& admission, runtime_finding runtime)
+        : gate_{admission, runtime == runtime_finding::in_effect, bell_},
+          // Off is what it is in programs built to find mistakes; they need not be written otherwise.
+          counts_ipc_{runtime == runtime_finding::in_effect || runtime == runtime_finding::off}, context_{make_context(
+                                                                                                     io_threads)},
+          herald_{std::move(on_event)}, zap_{context_, zmq::socket_type::router}, keeper_{herald_, admission, gate_} {
         // Bound before any server socket can exist: libzmq lets everybody in while there is no handler.
         zap_.set(zmq::sockopt::linger, 0);
         zap_.set(zmq::sockopt::router_mandatory, true);
@@ -209,7 +114,8 @@ public:
             give_back_domain(*who);
             throw;
         }
-        if (who->what.waiver != nullptr) report(reason::waived, *who, {});
+        for (const char* const waiver : {who->what.waiver, who->what.ipc_waiver})
+            if (waiver != nullptr) report(reason::waived, *who, {}, waiver);
         bell_.raise();
         return who;
     }
@@ -226,14 +132,20 @@ public:
     void release(const std::shared_ptr<enrolment>& who, const std::string& endpoint) noexcept override {
         post({order::release, who, endpoint});
     }
+    [[nodiscard]] bool counts_ipc() const noexcept override { return counts_ipc_; }
+    [[nodiscard]] bool guards() const noexcept override { return guards_.load(std::memory_order_relaxed); }
+    void look_again(const std::shared_ptr<enrolment>& who) noexcept override { post({order::look_again, who}); }
     void collect() noexcept override {
         if (!collecting_.exchange(true, std::memory_order_relaxed)) bell_.raise();
     }
     void report(reason why, const enrolment& who, const std::string& address) noexcept override {
+        report(why, who, address, {});
+    }
+    void report(reason why, const enrolment& who, const std::string& address, std::string_view detail) noexcept {
         command said{order::report, nullptr, address, nullptr, {}, why};
         said.number = who.number;
         said.domain = who.what.domain.empty() ? who.what.pattern : who.what.domain;
-        if (why == reason::waived) said.detail = who.what.waiver;
+        said.detail = detail;
         post(std::move(said));
     }
 
@@ -261,13 +173,23 @@ public:
     [[nodiscard]] bool closing() const noexcept { return closing_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::uint64_t count(reason why) const noexcept { return herald_.count(why); }
 
+    [[nodiscard]] gate_kind gate_in_force() const noexcept {
+        return gate_.exact() ? gate_kind::exact : gate_kind::shutdown;
+    }
+
     /// Makes the sentry's next step fail, so that tests can see what holds without it.
     void fail_for_test() { post({order::fail}); }
+    /// Sockets opened from now on are not guarded, so that benchmarks can say what guarding costs.
+    void switch_off_guard() {
+        guards_.store(false, std::memory_order_relaxed);
+        post({order::unguard});
+    }
 
 private:
     using clock = std::chrono::steady_clock;
+    static constexpr std::chrono::milliseconds moment{1}, settling{500};
 
-    enum class order : std::uint8_t { add, remove, close, supervise, release, report, fail };
+    enum class order : std::uint8_t { add, remove, close, supervise, release, report, look_again, unguard, fail };
 
     struct command {
         order what;
@@ -282,11 +204,19 @@ private:
     struct watched {
         std::shared_ptr<enrolment> who;
         zmq::socket_t reader;
-        supervisor keeper;
+        ward* door = nullptr;
+        supervisor keeper = {};
         std::uint64_t reported[4] = {};
-        std::uint32_t open = 0;                  // connections, handshaken or not
-        std::uint32_t failing = 0;               // of these, whose handshake has failed
-        std::vector<std::int32_t> greeting = {}; // descriptor numbers of those whose handshake has not succeeded yet
+    };
+
+    // An authentication request that was answered, and is not known yet by whom it was made.
+    struct unsettled {
+        std::uint64_t socket;
+        std::vector<doorkeeper::candidate> whose;
+        bool others; // somebody else may have asked
+        verdict judged;
+        std::uint64_t serial;
+        clock::time_point until;
     };
 
     static zmq::context_t make_context(int io_threads) {
@@ -328,9 +258,10 @@ private:
         // Only what is needed: ACCEPT_FAILED comes in hundreds of thousands a second when descriptors run out.
         // Not HANDSHAKE_FAILED_PROTOCOL: libzmq also says it of boxes that do not open, and saying it can overwrite the
         // error number it then decides by. The connection, and its descriptor, would stay for ever, deaf.
-        constexpr int wanted = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED |
-                               ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
-                               ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+        const int listeners = gate_.exact() ? ZMQ_EVENT_LISTENING | ZMQ_EVENT_CLOSED : 0;
+        const int wanted = listeners | ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED |
+                           ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+                           ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
         if (::zmq_socket_monitor(socket, address.c_str(), wanted) != 0)
             throw error{error::exhausted, "watch a socket", ::zmq_strerror(::zmq_errno()), ::zmq_errno()};
         try {
@@ -361,8 +292,10 @@ private:
             try {
                 wait();
                 const bool last = take_commands();
-                serve_newcomers();
+                // First who is there, then who they are, then what they do.
                 read_monitors();
+                serve_newcomers();
+                keeper_.work();
                 collect_counts();
                 keep_connected();
                 herald_.flush(clock::now(), last);
@@ -380,11 +313,14 @@ private:
     void wait() {
         polled_.clear();
         polled_.push_back({nullptr, bell_.fd(), ZMQ_POLLIN, 0});
-        if (zap_) polled_.push_back({zap_.handle(), 0, ZMQ_POLLIN, 0});
+        if (zap_ && !unsettled_) polled_.push_back({zap_.handle(), 0, ZMQ_POLLIN, 0});
+        if (keeper_.fd() >= 0) polled_.push_back({nullptr, keeper_.fd(), ZMQ_POLLIN, 0});
         for (watched& each : watched_) polled_.push_back({each.reader.handle(), 0, ZMQ_POLLIN, 0});
         auto until = herald_.next();
+        if (const auto due = keeper_.next(); due && (!until || *due < *until)) until = due;
         for (const watched& each : watched_)
             if (const auto due = each.keeper.next(); due && (!until || *due < *until)) until = due;
+        if (unsettled_) until = clock::now() + std::chrono::milliseconds{1};
         long timeout = -1;
         if (until) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - clock::now());
@@ -410,7 +346,11 @@ private:
     void obey(command& said) {
         const auto now = clock::now();
         switch (said.what) {
-        case order::add: watched_.push_back({std::move(said.who), std::move(said.reader), {}}); break;
+        case order::add: {
+            ward& charge = keeper_.take_on(said.who);
+            watched_.push_back({std::move(said.who), std::move(said.reader), &charge});
+            break;
+        }
         case order::close:
             ::zmq_socket_monitor(said.socket, nullptr, 0);
             ::zmq_close(said.socket);
@@ -419,6 +359,7 @@ private:
             if (watched* const found = find(said.who->number)) {
                 read_monitor(*found);
                 collect_counts(*found, now);
+                keeper_.retire(*found->door);
             }
             std::erase_if(watched_, [&](const watched& each) { return each.who == said.who; });
             herald_.forget(said.who->number, now);
@@ -433,6 +374,8 @@ private:
         case order::release:
             if (watched* const found = find(said.who->number)) found->keeper.forget(said.text);
             break;
+        case order::look_again: keeper_.check_soon(); break;
+        case order::unguard: keeper_.switch_off(); break;
         case order::report:
             herald_.tell({said.why, 1, said.number, said.domain, {}, said.text, said.detail}, now);
             break;
@@ -449,6 +392,7 @@ private:
     void serve_newcomers() {
         // Bounded, so that a storm of handshakes cannot starve monitors and timers.
         for (int served = 0; zap_ && served != 64; ++served) {
+            if (!settle()) return;
             zmq::message_t peer, delimiter;
             if (!zap_.recv(peer, zmq::recv_flags::dontwait)) return;
             std::array<zmq::message_t, zap_frames> frames;
@@ -473,41 +417,51 @@ private:
     void answer(zmq::message_t& peer, const std::array<std::string_view, zap_frames>& frames, std::string_view id) {
         verdict judged;
         std::string_view domain, address;
-        std::uint64_t number = 0;
-        bool in_metadata = false;
+        watched* at = nullptr;
+        std::vector<doorkeeper::candidate> whose; // the connection that asks, or those of which one does
+        bool others = false;
         if (const auto asked = read_zap(frames)) {
             address = asked->address;
-            const auto at = std::find_if(watched_.begin(), watched_.end(), [&](const watched& each) {
+            const auto found = std::find_if(watched_.begin(), watched_.end(), [&](const watched& each) {
                 return !each.who->zap_domain.empty() && each.who->zap_domain == asked->domain;
             });
-            if (at == watched_.end() || !at->who->what.authenticates) {
+            if (found == watched_.end() || !found->who->what.authenticates) {
                 judged = {reason::refused_unknown_domain, {}};
             } else {
-                number = at->who->number;
+                at = &*found;
                 domain = at->who->what.domain;
-                in_metadata = std::strcmp(at->who->what.pattern, "req") == 0;
                 judged = decide(*asked, at->who->what.clients ? &*at->who->what.clients : nullptr,
                                 std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+                read_monitor(*at); // it may have come since they were read
+                whose = keeper_.candidates(*at->door, address, others);
+                if (judged.admitted()) judged.why = keeper_.place_for(*at->door, judged.who, address);
+                // Served without being counted it must not be; whoever it is comes again.
+                if (judged.admitted() && whose.empty()) judged.why = reason::handshake_failed;
+                if (judged.admitted()) keeper_.expect(*at->door, whose);
             }
         } else if (!frames[5].empty() && frames[5] != "CURVE") {
             judged.why = reason::refused_mechanism;
         }
+        const std::uint64_t number = at != nullptr ? at->who->number : 0;
         // Two clients of one key are told apart by the serial number; the key's name cannot hold a '#'.
-        std::string user;
-        if (judged.admitted())
-            (user = judged.who).append(1, '#').append(std::to_string(++handshakes_admitted_)).append(user_mark());
-        // libzmq passes a user id on as a message of its own, which a REQ's session takes for a broken answer and hangs up
-        // on: there the name travels as metadata, which a message's sender() looks at second.
-        std::string metadata;
-        if (in_metadata && judged.admitted()) {
-            metadata = zap_property(user_property, user);
-            user.clear();
+        const std::uint64_t serial = handshakes_admitted_ + 1;
+        std::string user, metadata;
+        if (judged.admitted()) {
+            ++handshakes_admitted_;
+            (user = judged.who).append(1, '#').append(std::to_string(serial)).append(user_mark());
+            // libzmq passes a user id on as a message of its own, which a REQ's session takes for a broken answer and
+            // hangs up on: there the name travels as metadata, which a message's sender() looks at second.
+            if (at->who->what.type == ZMQ_REQ) {
+                metadata = zap_property(user_property, user);
+                user.clear();
+            }
         }
         // Counted before the answer, so that whoever receives a client's first message finds it counted; told after it.
         const event decision{judged.why, 1, number, domain, judged.who, address, {}};
         herald_.count_in(decision);
-        const std::string_view reply[] = {
-            {}, "1.0", id, judged.admitted() ? "200" : "400", judged.admitted() ? "OK" : "refused", user, metadata};
+        // 300 is what libzmq says nothing about to the peer, so that it tries again; the connection is ended below.
+        const std::string_view status = judged.admitted() ? "200" : is_passing(judged.why) ? "300" : "400";
+        const std::string_view reply[] = {{}, "1.0", id, status, judged.admitted() ? "OK" : "refused", user, metadata};
         try {
             zap_.send(peer, zmq::send_flags::sndmore);
             for (const auto& frame : reply)
@@ -517,6 +471,51 @@ private:
             return; // the connection is gone, and with it whoever asked
         }
         herald_.pass_on(decision, clock::now());
+        if (at == nullptr || whose.empty()) return;
+        // Whoever is hung up on is written nothing by which it could be told. Should it be another one, that one comes again.
+        if (is_passing(judged.why)) {
+            whose = {keeper_.first_of(whose)};
+            others = false;
+        }
+        unsettled_.emplace(
+            unsettled{number, std::move(whose), others, std::move(judged), serial, clock::now() + settling});
+        (void)settle();
+    }
+    // A refusal that another time need not meet.
+    static bool is_passing(reason why) noexcept {
+        return why == reason::refused_full || why == reason::refused_per_key || why == reason::refused_per_address ||
+               why == reason::handshake_failed;
+    }
+    // Finds the connection that was answered last, and puts it where it belongs. Until then nobody else is answered: two
+    // answers at once could not be told apart. False when it is still to come.
+    bool settle() {
+        if (!unsettled_) return true;
+        watched* const at = find(unsettled_->socket);
+        auto it = connection_table::none;
+        if (at != nullptr && unsettled_->whose.size() == 1 && !unsettled_->others) it = unsettled_->whose.front().where;
+        // libzmq's thread writes as soon as it runs: mostly within microseconds, and on a busy machine when it can.
+        for (const auto soon = clock::now() + moment; at != nullptr && it == connection_table::none;) {
+            bool left = false;
+            if ((it = keeper_.answered(unsettled_->whose, left)) != connection_table::none) break;
+            const auto now = clock::now();
+            if (now >= (left || unsettled_->others ? unsettled_->until - settling + 4 * moment : unsettled_->until))
+                break;
+            if (now >= soon) return false;
+            std::this_thread::sleep_for(std::chrono::microseconds{20});
+        }
+        const unsettled done = std::move(*unsettled_);
+        unsettled_.reset();
+        if (it == connection_table::none) {
+            if (at != nullptr && done.judged.admitted()) keeper_.show_out_all(*at->door, done.whose);
+            return true;
+        }
+        if (done.judged.admitted())
+            keeper_.admit(*at->door, it, done.judged.who, done.serial);
+        else if (is_passing(done.judged.why))
+            keeper_.show_out(*at->door, it);
+        else
+            keeper_.refused(it);
+        return true;
     }
 
     void read_monitors() {
@@ -535,49 +534,30 @@ private:
             std::memcpy(&what, head.data(), sizeof what);
             std::memcpy(&value, head.data<char>() + sizeof what, sizeof value);
             const std::string_view where{address.data<char>(), address.size()};
-            std::uint32_t live = each.who->live.load(std::memory_order_relaxed);
             switch (what) {
-            case ZMQ_EVENT_ACCEPTED:
-            case ZMQ_EVENT_CONNECTED:
-                ++each.open;
-                std::erase(each.greeting, value); // a number used again
-                each.greeting.push_back(value);
-                break;
+            case ZMQ_EVENT_LISTENING: gate_.listen(value, each.who->number); break;
+            case ZMQ_EVENT_CLOSED: gate_.unlisten(value); break;
+            case ZMQ_EVENT_ACCEPTED: keeper_.opened(*each.door, value, where, false); break;
+            case ZMQ_EVENT_CONNECTED: keeper_.opened(*each.door, value, where, true); break;
             case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
-                ++live;
-                // It does not say whose; most likely the newest's, since whoever stays silent is older.
-                if (!each.greeting.empty()) each.greeting.pop_back();
+                keeper_.succeeded(*each.door, where);
                 each.keeper.established(where);
                 herald_.tell({reason::connected, 1, each.who->number, domain, {}, where, {}}, now);
                 break;
             case ZMQ_EVENT_DISCONNECTED: {
-                if (each.open != 0) --each.open;
-                const bool greeted = std::erase(each.greeting, value) == 0;
-                // A failed handshake ends with the same event; if libzmq said that it failed, it was counted then.
-                if (each.failing != 0) {
-                    --each.failing;
-                } else if (!greeted) {
-                    herald_.tell({reason::handshake_failed, 1, each.who->number, domain, {}, where, {}}, now);
-                } else {
-                    if (live != 0) --live;
-                    herald_.tell({reason::disconnected, 1, each.who->number, domain, {}, where, {}}, now);
-                }
+                // A failed handshake ends with this event too, whatever else was said of it.
+                if (const auto how = keeper_.closed(*each.door, value))
+                    herald_.tell({*how, 1, each.who->number, domain, {}, where, {}}, now);
                 each.keeper.lost(where, now, static_cast<std::uint8_t>(::randombytes_random()));
                 break;
             }
             case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
             case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-                ++each.failing;
-                herald_.tell({reason::handshake_failed, 1, each.who->number, domain, {}, where, {}}, now);
                 each.keeper.lost(where, now, static_cast<std::uint8_t>(::randombytes_random()));
                 break;
             case ZMQ_EVENT_CONNECT_RETRIED: each.keeper.retried(where); break;
             default: break;
             }
-            // The events do not say which connection; these two keep what they miscount from adding up.
-            live = std::min(live, each.open);
-            each.failing = std::min(each.failing, each.open);
-            each.who->live.store(live, std::memory_order_relaxed);
         }
     }
 
@@ -621,6 +601,7 @@ private:
                 standing_ = false;
             }
             if (zap_) zap_.close();
+            unsettled_.reset();
             herald_.tell({reason::sentry_failed, 1, 0, {}, {}, {}, why}, clock::now());
         } catch (...) {
             die("the sentry failed, and failed again while shutting the door");
@@ -638,10 +619,12 @@ private:
     };
 
     const std::uint32_t generation_ = process_generation();
+    wake bell_;
+    gate gate_; // before the context: libzmq's threads call it as long as they run
+    const bool counts_ipc_;
     zmq::context_t context_;
     herald herald_;
     zmq::socket_t zap_;
-    wake bell_;
 
     std::mutex lock_; // guards what follows, up to the blank line
     std::vector<command> commands_;
@@ -653,9 +636,12 @@ private:
 
     std::atomic<bool> closing_{false};
     std::atomic<bool> collecting_{false};
+    std::atomic<bool> guards_{true};
 
     // The sentry's thread only.
+    doorkeeper keeper_;
     std::vector<watched> watched_;
+    std::optional<unsettled> unsettled_;
     std::vector<zmq_pollitem_t> polled_;
     std::uint64_t handshakes_admitted_ = 0;
 

@@ -7,8 +7,10 @@
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/ownership.hpp>
+#include <ironhouse/detail/runtime_check.hpp>
 #include <ironhouse/detail/sodium.hpp>
 #include <ironhouse/fwd.hpp>
+#include <ironhouse/sentry/admission.hpp>
 #include <ironhouse/sentry/events.hpp>
 #include <ironhouse/sentry/sentry.hpp>
 #include <ironhouse/socket/advisory.hpp>
@@ -30,6 +32,8 @@ struct context_options {
     int io_threads = 1;
     /// Receives every decision, on the sentry's thread; it must not block. Equal ones come once a second, counted.
     std::function<void(const event&)> on_event = {};
+    /// What one key and one address may take, and what stays free for the program.
+    admission_limits admission = {};
     /// Advisories that would refuse this libzmq, and that the program accepts, by id.
     std::vector<std::string> accept_advisories = {};
 };
@@ -49,11 +53,19 @@ public:
         if (options.io_threads < 1 || options.io_threads > 64)
             throw error{error::misuse, "open a context",
                         "io_threads is " + std::to_string(options.io_threads) + "; allowed are 1 to 64"};
+        const int reserve = options.admission.descriptor_reserve;
+        if (reserve < 8 || reserve > 65'536)
+            throw error{error::misuse, "open a context",
+                        "descriptor_reserve is " + std::to_string(reserve) + "; allowed are 8 to 65536"};
         if (::zmq_has("curve") == 0)
             throw error{error::unavailable, "open a context",
                         "this libzmq was built without CURVE; install one built with libsodium"};
         const auto warnings = advisory::review(options.accept_advisories);
-        sentry_ = {new detail::sentry{options.io_threads, std::move(options.on_event)}, dismiss};
+        sentry_ = {new detail::sentry{options.io_threads, std::move(options.on_event), options.admission,
+                                      detail::look_for_runtime()},
+                   dismiss};
+        if (detail::runtime_is_linked() && !detail::runtime_in_effect())
+            sentry_->report(reason::runtime_not_in_effect, detail::why_runtime_is_not_in_effect());
         for (const auto& warning : warnings) sentry_->report(reason::advisory_applies, warning.known->id);
         if (!detail::guarded_memory{32}.locked()) sentry_->report(reason::secrets_may_be_swapped, "RLIMIT_MEMLOCK");
     }
@@ -69,6 +81,10 @@ public:
         if (is_this_process()) sentry_->shutdown();
     }
 
+    /// How newcomers are kept out that cannot be served: the best way there is on this system, for this program.
+    /// \threads  Any.
+    [[nodiscard]] gate_kind gate() const noexcept { return sentry_->gate_in_force(); }
+
     /// How often something was decided since the context opened.
     /// \param why  What was decided.
     /// \threads  Any.
@@ -83,6 +99,7 @@ public:
 
 private:
     friend void detail::kill_authenticator(context& within);
+    friend void detail::switch_off_guard(context& within);
 
     [[nodiscard]] bool is_this_process() const noexcept {
         return sentry_->generation() == detail::process_generation();

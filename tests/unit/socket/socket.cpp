@@ -517,8 +517,9 @@ TEST_CASE("an ipc socket is bound only where nobody else can write, with mode 06
     const std::string path = std::string{folder} + "/door";
     ih::context context;
     cast who;
+    const ih::socket_options unguarded{.ipc_guard = ih::insecure::unguarded_ipc{"a test of the ipc rules"}};
     {
-        sink_type sink{context, who.serving()};
+        sink_type sink{context, who.serving(), unguarded};
         const auto at = ih::endpoint<ih::curve_server>::parse("ipc://" + path);
         sink.bind(at);
         struct stat seen {};
@@ -532,7 +533,7 @@ TEST_CASE("an ipc socket is bound only where nobody else can write, with mode 06
         CHECK(next_text(sink) == "over ipc");
 
         // somebody listens there
-        ih::socket<ih::pull, receiving, ih::insecure::plaintext> second{context, {"never gets that far"}};
+        ih::socket<ih::pull, receiving, ih::insecure::plaintext> second{context, {"never gets that far"}, unguarded};
         CHECK_THROWS_AS(second.bind(ih::endpoint<ih::insecure::plaintext>::parse("ipc://" + path)), ih::error);
     }
     // something that is not a socket lies there, and stays
@@ -542,7 +543,7 @@ TEST_CASE("an ipc socket is bound only where nobody else can write, with mode 06
         REQUIRE(made != nullptr);
         std::fclose(made);
     }
-    ih::socket<ih::pull, receiving, ih::insecure::plaintext> plain{context, {"a test of the ipc rules"}};
+    ih::socket<ih::pull, receiving, ih::insecure::plaintext> plain{context, {"a test of the ipc rules"}, unguarded};
     CHECK_THROWS_AS(plain.bind(ih::endpoint<ih::insecure::plaintext>::parse("ipc://" + file)), ih::error);
     CHECK(access(file.c_str(), F_OK) == 0);
     // others may write to the folder
@@ -550,6 +551,47 @@ TEST_CASE("an ipc socket is bound only where nobody else can write, with mode 06
     CHECK_THROWS_AS(plain.bind(ih::endpoint<ih::insecure::plaintext>::parse("ipc://" + path + "2")), ih::error);
     unlink(file.c_str());
     unlink(path.c_str());
+    rmdir(folder);
+}
+
+TEST_CASE("an ipc socket of several peers needs the runtime, or a reason to do without", "[socket][B1][T4.1]") {
+    char folder[] = "/tmp/ironhouse-test-XXXXXX";
+    REQUIRE(mkdtemp(folder) != nullptr);
+    const std::string path = std::string{folder} + "/door";
+    const auto at = ih::endpoint<ih::curve_server>::parse("ipc://" + path);
+    listener heard;
+    ih::context context{{.on_event = heard.ear()}};
+    cast who;
+    {
+        sink_type sink{context, who.serving()};
+        std::string said;
+        try {
+            sink.bind(at);
+        } catch (const ih::error& refused) {
+            CHECK(refused.why() == ih::error::unavailable);
+            said = refused.what();
+        }
+        CHECK(said.find("16 peers") != said.npos);
+        CHECK(said.find("ironhouse/system/runtime.hpp") != said.npos);
+        CHECK(access(path.c_str(), F_OK) != 0); // nothing was left
+    }
+    {
+        // One peer has the queue for itself.
+        auto alone = receiving;
+        alone.peers = 1_peers;
+        cast again;
+        sink_type sink{context, again.serving(), alone};
+        sink.bind(ih::endpoint<ih::curve_server>::parse("ipc://" + path + "1"));
+    }
+    cast once_more;
+    sink_type sink{context, once_more.serving(),
+                   ih::socket_options{.ipc_guard = ih::insecure::unguarded_ipc{"both programs are ours"}}};
+    sink.bind(at);
+    REQUIRE(eventually([&] { return heard.of(ih::reason::waived).size() == 1; }));
+    CHECK(heard.of(ih::reason::waived).front().detail == "both programs are ours");
+    sink.close();
+    unlink(path.c_str());
+    unlink((path + "1").c_str());
     rmdir(folder);
 }
 

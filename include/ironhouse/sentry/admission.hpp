@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Who may stand at the door, and how often: limits beside `.peers`, and the rate of newcomers of one address.
+/// No sockets here. Layer: sentry.
+
+#include <ironhouse/core/units.hpp>
+#include <ironhouse/detail/abi.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <sodium/crypto_shorthash.h>
+
+namespace ironhouse::inline IRONHOUSE_ABI {
+
+/// What one key and one address may take of a socket, beside the `.peers` of its limits. Each default is the safe one.
+///
+/// Whoever cannot be served at the moment is hung up on without a word, so that a libzmq client tries again; a key that is
+/// not welcome at all is refused by ZAP, as before.
+struct admission_limits {
+    /// Connections that one key may have on one socket.
+    peers per_key = detail::unchecked<peers>(2);
+    /// Established connections from one address on one socket. None: `.peers` alone decides, since a whole site may stand
+    /// behind one address.
+    std::optional<peers> per_address = {};
+    /// Established connections from one IPv4 /24 or IPv6 /64 on one socket. None: `.peers` alone decides.
+    std::optional<peers> per_prefix = {};
+    /// Connections that one address may open, on average; at once, four seconds' worth.
+    per_second newcomers = detail::unchecked<per_second>(200);
+    /// Descriptors that stay free for the program, 8 to 65536: newcomers have to wait before the last ones are used up.
+    int descriptor_reserve = 64;
+};
+
+/// How newcomers are kept out before libzmq takes them in.
+enum class gate_kind : std::uint8_t {
+    exact,    ///< By an accept4() of the executable (system/runtime.hpp): libzmq never sees the connection.
+    filter,   ///< By a filter in the kernel: the connection never completes.
+    shutdown, ///< By ending the connection right after libzmq accepted it.
+};
+
+namespace detail {
+
+/// How many newcomers an address has sent, and how often they failed.
+///
+/// A token bucket per address. Failed handshakes cost nothing at first; from the 65th in a row on, the address is barred
+/// for 100 ms, doubled with each further failure up to ten seconds. One success clears it.
+class turnstile {
+public:
+    using time = std::chrono::steady_clock::time_point;
+    static constexpr unsigned forgiven = 64;
+    static constexpr std::chrono::milliseconds first_bar{100}, longest_bar{10'000};
+    static constexpr std::size_t most_addresses = 4'096; // the least recent one is forgotten
+
+    explicit turnstile(per_second rate) noexcept
+        : rate_{static_cast<double>(rate.count())}, burst_{4 * static_cast<double>(rate.count())} {
+        ::crypto_shorthash_keygen(key_);
+    }
+
+    /// A newcomer. False when its address has to wait.
+    [[nodiscard]] bool pass(std::string_view address, time now) {
+        visitor& who = visitor_of(address, now);
+        who.tokens = std::min(burst_, who.tokens + rate_ * std::chrono::duration<double>(now - who.seen).count());
+        who.seen = now;
+        if (now < who.barred_until || who.tokens < 1.0) return false;
+        who.tokens -= 1.0;
+        return true;
+    }
+    /// A handshake of that address came to nothing.
+    void failed(std::string_view address, time now) {
+        visitor& who = visitor_of(address, now);
+        who.failures = std::min(who.failures + 1, forgiven + 32);
+        if (who.failures <= forgiven) return;
+        const unsigned over = std::min(who.failures - forgiven - 1, 7U);
+        who.barred_until = now + std::min(longest_bar, first_bar * (1 << over));
+    }
+    void succeeded(std::string_view address) noexcept {
+        if (visitor* const who = find(name_of(address))) who->failures = 0;
+    }
+    [[nodiscard]] std::size_t addresses() const noexcept { return visitors_.size(); }
+
+private:
+    struct visitor {
+        double tokens;
+        time seen;
+        time barred_until;
+        unsigned failures;
+    };
+    // Keyed, so that nobody can choose addresses that fall together.
+    [[nodiscard]] std::uint64_t name_of(std::string_view address) const noexcept {
+        std::uint64_t name = 0;
+        static_assert(sizeof name == crypto_shorthash_BYTES);
+        ::crypto_shorthash(reinterpret_cast<unsigned char*>(&name),
+                           reinterpret_cast<const unsigned char*>(address.data()), address.size(), key_);
+        return name;
+    }
+    [[nodiscard]] visitor* find(std::uint64_t name) noexcept {
+        // A page of numbers is looked through faster than a tree is walked.
+        const auto at = std::find(names_.begin(), names_.end(), name);
+        return at == names_.end() ? nullptr : &visitors_[static_cast<std::size_t>(at - names_.begin())];
+    }
+    visitor& visitor_of(std::string_view address, time now) {
+        const std::uint64_t name = name_of(address);
+        if (visitor* const known = find(name)) return *known;
+        const visitor fresh{burst_, now, time{}, 0};
+        if (visitors_.size() < most_addresses) {
+            names_.reserve(names_.size() + 1);
+            visitors_.push_back(fresh);
+            names_.push_back(name);
+            return visitors_.back();
+        }
+        const auto oldest = std::min_element(visitors_.begin(), visitors_.end(),
+                                             [](const visitor& a, const visitor& b) { return a.seen < b.seen; });
+        names_[static_cast<std::size_t>(oldest - visitors_.begin())] = name;
+        return *oldest = fresh;
+    }
+
+    double rate_, burst_;
+    unsigned char key_[crypto_shorthash_KEYBYTES];
+    std::vector<std::uint64_t> names_; // of the visitor in the same place
+    std::vector<visitor> visitors_;
+};
+
+/// Who has come and not finished its handshake, by age and by neighbourhood. Elements are numbers of the caller's.
+class waiting_room {
+public:
+    using number = std::uint32_t;
+    static constexpr number nobody = ~number{0};
+
+    /// `neighbourhood`: an IPv4 /24 or an IPv6 /64, as a number.
+    void come(number who, std::uint64_t neighbourhood) {
+        const auto at = std::find_if(crowds_.begin(), crowds_.end(), [&](const crowd& each) {
+            return each.many != 0 && each.neighbourhood == neighbourhood;
+        });
+        auto of = static_cast<std::size_t>(at - crowds_.begin());
+        guests_.reserve(guests_.size() + 1);
+        if (at == crowds_.end()) {
+            const auto empty =
+                std::find_if(crowds_.begin(), crowds_.end(), [](const crowd& each) { return each.many == 0; });
+            of = static_cast<std::size_t>(empty - crowds_.begin());
+            if (empty == crowds_.end()) crowds_.emplace_back();
+            crowds_[of] = {neighbourhood, 0};
+        }
+        ++crowds_[of].many;
+        guests_.push_back({who, static_cast<std::uint32_t>(of)});
+    }
+    void go(number who) noexcept {
+        const auto at =
+            std::find_if(guests_.begin(), guests_.end(), [&](const guest& each) { return each.who == who; });
+        if (at == guests_.end()) return;
+        --crowds_[at->crowd].many;
+        guests_.erase(at);
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return guests_.size(); }
+    /// The oldest of the neighbourhood that has most of them, `newcomer` excepted; of equals, the oldest.
+    [[nodiscard]] number to_leave(number newcomer) const noexcept {
+        std::uint32_t most = 0;
+        for (const crowd& each : crowds_) most = std::max(most, each.many);
+        for (const guest& each : guests_)
+            if (each.who != newcomer && crowds_[each.crowd].many == most) return each.who;
+        for (const guest& each : guests_)
+            if (each.who != newcomer) return each.who; // the newcomer is the only one of its neighbourhood
+        return nobody;
+    }
+
+private:
+    struct crowd {
+        std::uint64_t neighbourhood = 0;
+        std::uint32_t many = 0;
+    };
+    struct guest {
+        number who;
+        std::uint32_t crowd;
+    };
+    std::vector<guest> guests_; // the oldest first
+    std::vector<crowd> crowds_; // where many is 0, the place is free
+};
+
+} // namespace detail
+} // namespace ironhouse::inline IRONHOUSE_ABI

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// What is decided before libzmq takes anything in: who passes the turnstile, and, with system/runtime.hpp, how much each
+/// connection may bring. Layer: sentry.
+///
+/// With the runtime in effect libzmq's own threads call admit() and used_up(), so both are short, and what they need is
+/// held here under one lock. Without it only the turnstile is used, by the sentry's thread.
+
+#include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/kernel_socket.hpp>
+#include <ironhouse/detail/runtime_registry.hpp>
+#include <ironhouse/detail/wake.hpp>
+#include <ironhouse/sentry/admission.hpp>
+#include <ironhouse/sentry/door.hpp>
+#include <ironhouse/sentry/events.hpp>
+#include <ironhouse/sentry/guard.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <sys/socket.h>
+
+namespace ironhouse::inline IRONHOUSE_ABI::detail {
+
+class gate {
+public:
+    using clock = std::chrono::steady_clock;
+    /// Descriptors that may be in use beyond the reserve while libzmq lets go of what was hung up on.
+    static constexpr int in_motion = 64;
+
+    /// `exact`: system/runtime.hpp is in effect. `bell` wakes the sentry.
+    gate(const admission_limits& allowed, bool exact, wake& bell)
+        : reserve_{allowed.descriptor_reserve}, exact_{exact}, bell_{bell}, turnstile_{allowed.newcomers} {}
+    gate(const gate&) = delete;
+    gate& operator=(const gate&) = delete;
+
+    [[nodiscard]] bool exact() const noexcept { return exact_; }
+
+    // ---- the turnstile, by the sentry's thread ----------------------------------------------------------------------
+
+    [[nodiscard]] bool pass(std::string_view visitor, clock::time_point now) {
+        const std::lock_guard held{lock_};
+        return turnstile_.pass(visitor, now);
+    }
+    void failed(std::string_view visitor, clock::time_point now) {
+        if (visitor.empty()) return;
+        const std::lock_guard held{lock_};
+        turnstile_.failed(visitor, now);
+    }
+    void succeeded(std::string_view visitor) {
+        const std::lock_guard held{lock_};
+        turnstile_.succeeded(visitor);
+    }
+
+    // ---- listeners, by the sentry's thread --------------------------------------------------------------------------
+
+    /// libzmq listens there for that socket. Whoever was accepted before is guarded by the kernel's counters alone.
+    void listen(int fd, std::uint64_t socket) {
+        if (!exact_) return;
+        unlisten(fd);
+        // The number may be a connection's by now.
+        int listens = 0;
+        socklen_t size = sizeof listens;
+        if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) return;
+        const std::uint64_t generation = watch_listener(fd, watcher());
+        if (generation == 0) return;
+        const std::lock_guard held{lock_};
+        listeners_.push_back({fd, generation, socket, false});
+    }
+    void unlisten(int fd) {
+        forget_listeners([&](const listener& each) { return each.fd == fd; });
+    }
+    void retire(std::uint64_t socket) {
+        forget_listeners([&](const listener& each) { return each.socket == socket; });
+    }
+    /// All places are taken: newcomers are refused before their handshake costs anything.
+    void set_full(std::uint64_t socket, bool full) noexcept {
+        if (!exact_) return;
+        const std::lock_guard held{lock_};
+        for (listener& each : listeners_)
+            if (each.socket == socket) each.full = full;
+    }
+
+    // ---- allowances, by the sentry's thread -------------------------------------------------------------------------
+
+    /// A connection that was made, not accepted: what it brings counts from now on.
+    [[nodiscard]] std::uint64_t watch(int fd) noexcept { return exact_ ? watch_connection(fd, watcher()) : 0; }
+    /// It is past its handshake. It may bring `budget`, and after that as much again as its socket's owner receives.
+    /// `lenient`: of what it brings, some is never received (topics nobody asked for); only the guard cuts it.
+    void serve(int fd, std::uint64_t generation, const std::shared_ptr<enrolment>& who, std::int64_t budget,
+               bool lenient) {
+        if (generation == 0) return;
+        const auto at = static_cast<std::size_t>(fd);
+        const std::lock_guard held{lock_};
+        if (at >= served_.size()) served_.resize(at + 64);
+        served_[at] = {generation, who, who->taken_bytes.load(std::memory_order_relaxed), budget, lenient};
+        (void)runtime_limit(fd, generation, static_cast<std::uint64_t>(budget));
+    }
+    /// The guard has looked: from now on it may bring so much.
+    void limit(int fd, std::uint64_t generation, std::int64_t bytes) noexcept {
+        if (generation == 0) return;
+        const std::lock_guard held{lock_};
+        if (served* const one = find(fd, generation)) {
+            one->taken = one->who->taken_bytes.load(std::memory_order_relaxed);
+            (void)runtime_limit(fd, generation, static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 0)));
+        }
+    }
+    void forget(int fd, std::uint64_t generation) noexcept {
+        if (generation == 0) return;
+        forget_connection(fd, generation); // before the lock: it waits for callbacks, which take the lock
+        const std::lock_guard held{lock_};
+        if (served* const one = find(fd, generation)) *one = {};
+    }
+
+    // ---- what happened on libzmq's threads --------------------------------------------------------------------------
+
+    struct refusal {
+        reason why;
+        std::uint64_t socket;
+        std::string address;
+    };
+    struct cut {
+        int fd;
+        std::uint64_t generation;
+        bool served;
+    };
+    struct tidings {
+        std::vector<refusal> refusals; // some of them
+        std::uint64_t unsaid[3] = {};  // the rest: too fast, full, descriptors
+        std::vector<cut> cuts;
+        bool room_wanted = false;
+    };
+    /// What is new since the last time.
+    [[nodiscard]] tidings take() {
+        if (!exact_) return {};
+        const std::lock_guard held{lock_};
+        news_ = false;
+        return std::exchange(said_, {});
+    }
+
+private:
+    struct listener {
+        int fd;
+        std::uint64_t generation;
+        std::uint64_t socket;
+        bool full;
+    };
+    struct served {
+        std::uint64_t generation = 0;
+        std::shared_ptr<enrolment> who = {};
+        std::uint64_t taken = 0; // by the owner, when it was last allowed something
+        std::int64_t budget = 0;
+        bool lenient = false;
+    };
+
+    [[nodiscard]] runtime_watcher watcher() noexcept {
+        return {this, [](void* who, const runtime_newcomer& it) noexcept { return static_cast<gate*>(who)->admit(it); },
+                [](void* who, int fd, std::uint64_t generation) noexcept {
+                    return static_cast<gate*>(who)->used_up(fd, generation);
+                },
+                static_cast<std::uint64_t>(guard_budget::handshake)};
+    }
+    [[nodiscard]] served* find(int fd, std::uint64_t generation) noexcept {
+        const auto at = static_cast<std::size_t>(fd);
+        return at < served_.size() && served_[at].generation == generation ? &served_[at] : nullptr;
+    }
+    template <class Which> void forget_listeners(Which which) {
+        std::vector<listener> gone;
+        {
+            const std::lock_guard held{lock_};
+            std::erase_if(listeners_, [&](const listener& each) {
+                if (!which(each)) return false;
+                gone.push_back(each);
+                return true;
+            });
+        }
+        for (const listener& each : gone) forget_listener(each.fd, each.generation); // waits for admit()
+    }
+    void news() noexcept {
+        if (!std::exchange(news_, true)) bell_.raise();
+    }
+
+    // On libzmq's thread. No memory, no place: whoever comes then has to come again.
+    [[nodiscard]] bool admit(const runtime_newcomer& it) noexcept {
+        try {
+            peer_address from;
+            read_address(it.from, it.from_size, from);
+            const std::lock_guard held{lock_};
+            const auto at = std::find_if(listeners_.begin(), listeners_.end(),
+                                         [&](const listener& each) { return each.fd == it.listener; });
+            if (at == listeners_.end()) return true;
+            const int left = descriptor_limit() - reserve_ - it.fd;
+            if (left <= in_motion) said_.room_wanted = true;
+            if (left <= in_motion / 4) return refuse(reason::refused_descriptors, 2, *at, from);
+            if (at->full) return refuse(reason::refused_full, 1, *at, from);
+            if (const std::string_view visitor = from.visitor();
+                !visitor.empty() && !turnstile_.pass(visitor, clock::now()))
+                return refuse(reason::refused_too_fast, 0, *at, from);
+            return true;
+        } catch (...) {
+            return false;
+        }
+    }
+    [[nodiscard]] bool refuse(reason why, std::size_t which, const listener& at, const peer_address& from) {
+        if (said_.refusals.size() < 64)
+            said_.refusals.push_back({why, at.socket, from.text});
+        else
+            ++said_.unsaid[which];
+        news();
+        return false;
+    }
+    // On libzmq's thread. What the owner has received since may have been this connection's; more than that it cannot have
+    // made room for.
+    [[nodiscard]] std::uint64_t used_up(int fd, std::uint64_t generation) noexcept {
+        try {
+            const std::lock_guard held{lock_};
+            served* const one = find(fd, generation);
+            if (one != nullptr) {
+                const std::uint64_t taken = one->who->taken_bytes.load(std::memory_order_relaxed);
+                const auto received = static_cast<std::int64_t>(taken - std::exchange(one->taken, taken));
+                const std::int64_t more = std::min(one->lenient ? one->budget : received, one->budget);
+                if (more > 0) return static_cast<std::uint64_t>(more);
+            }
+            said_.cuts.push_back({fd, generation, one != nullptr});
+            news();
+        } catch (...) {}
+        return 0;
+    }
+
+    const int reserve_;
+    const bool exact_;
+    wake& bell_;
+    std::mutex lock_; // guards what follows
+    turnstile turnstile_;
+    std::vector<listener> listeners_;
+    std::vector<served> served_; // by descriptor number
+    tidings said_;
+    bool news_ = false;
+};
+
+} // namespace ironhouse::inline IRONHOUSE_ABI::detail

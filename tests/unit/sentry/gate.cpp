@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+#include <ironhouse/sentry/gate.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "catch.hpp"
+
+using namespace ironhouse::detail;
+using ironhouse::admission_limits;
+using ironhouse::per_second;
+using ironhouse::reason;
+
+namespace {
+
+/// A listener on loopback, and what comes to it: the gate is asked as libzmq's accept4() would ask it.
+class porch {
+public:
+    porch() : listener_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+        sockaddr_in any{};
+        any.sin_family = AF_INET;
+        any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        size_ = sizeof at_;
+        REQUIRE(::bind(listener_, reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0);
+        REQUIRE(::listen(listener_, 64) == 0);
+        REQUIRE(::getsockname(listener_, reinterpret_cast<sockaddr*>(&at_), &size_) == 0);
+    }
+    porch(const porch&) = delete;
+    porch& operator=(const porch&) = delete;
+    ~porch() {
+        for (const int fd : open_) ::close(fd);
+        ::close(listener_);
+    }
+    [[nodiscard]] int listener() const { return listener_; }
+    /// The descriptor that came of it; -1 when the gate refused.
+    [[nodiscard]] int visit() {
+        const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        REQUIRE(::connect(client, reinterpret_cast<const sockaddr*>(&at_), size_) == 0);
+        open_.push_back(client);
+        const int made = runtime_accept(listener_, nullptr, nullptr, [&](::sockaddr* from, ::socklen_t* size) {
+            return ::accept4(listener_, from, size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        });
+        if (made >= 0) open_.push_back(made);
+        return made;
+    }
+    /// What libzmq would be given of so many bytes; 0 is the end.
+    [[nodiscard]] std::size_t receive(int fd, std::size_t bytes) {
+        std::vector<char> buffer(bytes, 'x');
+        const auto got = runtime_receive(fd, buffer.data(), bytes, 0,
+                                         [&](std::size_t room) { return static_cast<::ssize_t>(room); });
+        return static_cast<std::size_t>(got);
+    }
+
+private:
+    int listener_;
+    sockaddr_in at_{};
+    socklen_t size_ = 0;
+    std::vector<int> open_;
+};
+
+std::shared_ptr<enrolment> somebody() {
+    terms said;
+    said.pattern = "pull";
+    return std::make_shared<enrolment>(7, std::move(said));
+}
+
+} // namespace
+
+TEST_CASE("a gate that is not exact registers nothing and lets everybody pass but those who come too fast",
+          "[sentry][T3.2]") {
+    wake bell;
+    gate loose{{.newcomers = per_second::from_config(1)}, false, bell};
+    porch here;
+    loose.listen(here.listener(), 7);
+    for (int n = 0; n != 8; ++n) CHECK(here.visit() >= 0);
+    CHECK(loose.take().refusals.empty());
+    CHECK(loose.watch(here.listener()) == 0);
+    const auto now = gate::clock::now();
+    for (int n = 0; n != 4; ++n) CHECK(loose.pass("a", now));
+    CHECK_FALSE(loose.pass("a", now));
+}
+
+TEST_CASE("an exact gate refuses before libzmq sees the connection, and says why", "[sentry][T3.1][T3.2]") {
+    wake bell;
+    gate exact{{.newcomers = per_second::from_config(1)}, true, bell};
+    porch here;
+    exact.listen(here.listener(), 7);
+    for (int n = 0; n != 4; ++n) CHECK(here.visit() >= 0);
+    CHECK(here.visit() == -1);
+    auto news = exact.take();
+    REQUIRE(news.refusals.size() == 1);
+    CHECK(news.refusals.front().why == reason::refused_too_fast);
+    CHECK(news.refusals.front().socket == 7);
+    CHECK(news.refusals.front().address == "127.0.0.1");
+
+    gate full{{}, true, bell};
+    porch there;
+    full.listen(there.listener(), 8);
+    full.set_full(8, true);
+    CHECK(there.visit() == -1);
+    CHECK(full.take().refusals.front().why == reason::refused_full);
+    full.set_full(8, false);
+    CHECK(there.visit() >= 0);
+    full.retire(8);
+    CHECK(there.visit() >= 0);
+    exact.retire(7);
+}
+
+TEST_CASE("thousands of refusals are told as a few, and a number", "[sentry][T3.2]") {
+    wake bell;
+    gate exact{{}, true, bell};
+    porch here;
+    exact.listen(here.listener(), 7);
+    exact.set_full(7, true);
+    for (int n = 0; n != 200; ++n) REQUIRE(here.visit() == -1);
+    const auto news = exact.take();
+    CHECK(news.refusals.size() == 64);
+    CHECK(news.unsaid[1] == 136);
+    CHECK(exact.take().refusals.empty());
+    exact.retire(7);
+}
+
+TEST_CASE("whoever is not past its handshake may bring a handshake, and is cut at the next byte",
+          "[sentry][B1][T4.1]") {
+    wake bell;
+    gate exact{{}, true, bell};
+    porch here;
+    exact.listen(here.listener(), 7);
+    const int fd = here.visit();
+    REQUIRE(fd >= 0);
+    std::size_t all = 0;
+    while (const std::size_t got = here.receive(fd, 3'000)) all += got;
+    CHECK(all == static_cast<std::size_t>(guard_budget::handshake));
+    const auto news = exact.take();
+    REQUIRE(news.cuts.size() == 1);
+    CHECK(news.cuts.front().fd == fd);
+    CHECK_FALSE(news.cuts.front().served);
+    exact.retire(7);
+}
+
+TEST_CASE("an allowance follows what the owner receives, and not one byte more", "[sentry][B1][T4.1]") {
+    wake bell;
+    gate exact{{}, true, bell};
+    porch here;
+    const auto who = somebody();
+    exact.listen(here.listener(), 7);
+    const int fd = here.visit();
+    REQUIRE(fd >= 0);
+    const auto generation = runtime_generation(fd, cookie_of(fd));
+    REQUIRE(generation != 0);
+    exact.serve(fd, generation, who, 10'000, false);
+    CHECK(here.receive(fd, 8'000) == 8'000);
+    CHECK(here.receive(fd, 8'000) == 2'000);
+    who->taken_bytes += 4'000;
+    CHECK(here.receive(fd, 8'000) == 4'000); // as much as was received
+    who->taken_bytes += 50'000;
+    CHECK(here.receive(fd, 20'000) == 10'000); // never more than a queue at once
+    exact.limit(fd, generation, 500);
+    CHECK(here.receive(fd, 8'000) == 500);
+    CHECK(here.receive(fd, 8'000) == 0);
+    CHECK(exact.take().cuts.size() == 1);
+    CHECK(here.receive(fd, 8'000) == 0);
+    exact.forget(fd, generation);
+    CHECK(here.receive(fd, 8'000) == 8'000); // somebody else's by now
+    exact.retire(7);
+}
+
+TEST_CASE("where something never reaches the owner, only the guard cuts", "[sentry][B1]") {
+    wake bell;
+    gate exact{{}, true, bell};
+    porch here;
+    exact.listen(here.listener(), 7);
+    const int fd = here.visit();
+    const auto generation = runtime_generation(fd, cookie_of(fd));
+    exact.serve(fd, generation, somebody(), 10'000, true);
+    std::size_t all = 0;
+    for (int n = 0; n != 100; ++n) all += here.receive(fd, 8'000);
+    CHECK(all > 300'000);
+    CHECK(exact.take().cuts.empty());
+    exact.forget(fd, generation);
+    exact.retire(7);
+}

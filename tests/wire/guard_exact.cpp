@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+// ctest: serial
+// ctest: label siege
+// ctest: timeout 240
+#include <ironhouse/system/runtime.hpp>
+
+#include "guard.cpp"

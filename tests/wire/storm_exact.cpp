@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// ctest: serial
+// ctest: label siege
+// ctest: timeout 240
+#include <ironhouse/system/runtime.hpp>
+
+#define IRONHOUSE_TEST_EXACT 1
+#include "storm.cpp"
