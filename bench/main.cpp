@@ -45,6 +45,15 @@ struct timing {
     interval of_same;  // of raw against itself
 };
 
+// Something else that was timed in the same runs, and that nothing is judged by.
+struct aside {
+    std::string name; // "wall": per message; "cpu": per handshake
+    timing compared;
+    double value = 0, baseline = 0; // µs
+};
+
+enum class judged { by_ratio, by_value };
+
 struct row {
     std::string id;
     std::string unit;
@@ -54,9 +63,10 @@ struct row {
     std::optional<double> bar = {};
     bool held = true;
     std::optional<double> cppzmq = {}; // the same work with cppzmq, in the same unit
-    std::optional<timing> cpu = {};    // what the bar is for
-    std::optional<timing> wall = {};
-    double wall_value = 0, wall_baseline = 0;
+    std::optional<timing> timed = {};  // of the ratio
+    std::optional<aside> beside = {};
+    judged by = judged::by_ratio;
+    std::string ours = "ironhouse", theirs = "raw"; // what value and baseline are of
 };
 
 double number_after(const std::string& text, const std::string& mark) {
@@ -181,11 +191,16 @@ timing compare(const std::vector<double>& raw, const std::vector<double>& raw_ag
 // Judged by the median; the bar is widened by what this machine makes of no difference at all.
 void judge(row& made, const std::vector<double>& raw, const std::vector<double>& raw_again,
            const std::vector<double>& ours, double scale) {
-    made.cpu = compare(raw, raw_again, ours);
+    made.timed = compare(raw, raw_again, ours);
     made.value = bench::median(ours) / scale;
     made.baseline = bench::median(raw) / scale;
-    made.ratio = made.cpu->ratio;
-    if (made.bar) made.held = made.ratio <= *made.bar + made.cpu->of_same.half_width();
+    made.ratio = made.timed->ratio;
+    if (made.bar) made.held = made.ratio <= *made.bar + made.timed->of_same.half_width();
+}
+
+void set_beside(row& made, const char* name, const std::vector<double>& raw, const std::vector<double>& raw_again,
+                const std::vector<double>& ours) {
+    made.beside = {name, compare(raw, raw_again, ours), bench::median(ours) / 1e3, bench::median(raw) / 1e3};
 }
 
 enum class what { cpu, trip };
@@ -211,9 +226,80 @@ row time_curve(const char* id, const std::vector<std::string>& work, what measur
     }
     judge(made, values[0], values[2], values[1], 1e3);
     made.cppzmq = bench::median(values[3]) / 1e3;
-    made.wall = compare(walls[0], walls[2], walls[1]);
-    made.wall_value = bench::median(walls[1]) / 1e3;
-    made.wall_baseline = bench::median(walls[0]) / 1e3;
+    set_beside(made, "wall", walls[0], walls[2], walls[1]);
+    return made;
+}
+
+// One process receives for three servers in turns: unguarded, guarded, and unguarded once more. The next one opens them
+// in another order.
+row time_guard(const char* id, const char* size, const settings& how) {
+    row made{id, "µs of CPU per message"};
+    made.bar = 1.03;
+    made.ours = "guard on";
+    made.theirs = "guard off";
+    std::vector<double> values[3], walls[3];
+    for (int first = 0; first != 3; ++first) {
+        const std::string rounds = how.quick ? "2" : "21";
+        std::istringstream said{bench::output_of({BENCH_HARDENED, "guard", rounds, size, std::to_string(first)}, 60)};
+        double cpu[3], wall[3];
+        while (said >> cpu[0] >> cpu[1] >> cpu[2] >> wall[0] >> wall[1] >> wall[2]) {
+            for (int i = 0; i != 3; ++i) {
+                values[i].push_back(cpu[i]);
+                walls[i].push_back(wall[i]);
+            }
+        }
+    }
+    if (values[0].empty()) throw std::runtime_error{"bench_hardened guard printed no figures"};
+    judge(made, values[0], values[2], values[1], 1e3);
+    set_beside(made, "wall", walls[0], walls[2], walls[1]);
+    return made;
+}
+
+struct served {
+    double cpu = 0, wall = 0; // ns, each divided by the number of connections
+};
+
+served serve(const std::string& program, const std::vector<std::string>& work) {
+    std::vector<std::string> command{program};
+    command.insert(command.end(), work.begin(), work.end());
+    std::istringstream said{bench::output_of(command, 60)};
+    served got;
+    if (!(said >> got.cpu >> got.wall)) throw std::runtime_error{program + " printed no figures"};
+    return got;
+}
+
+// Judged by the worse of two runs, since the bar leaves room.
+row time_idle(const char* id, const settings& how) {
+    row made{id, "share of a core"};
+    made.bar = 0.005;
+    made.by = judged::by_value;
+    const auto share = [&](const char* program) {
+        const served got = serve(program, {"idle", "1000", how.quick ? "1" : "5"});
+        return got.cpu / got.wall;
+    };
+    for (int round = 0; round != (how.quick ? 1 : 2); ++round) {
+        made.value = std::max(made.value, share(BENCH_HARDENED));
+        made.baseline = std::max(made.baseline, share(BENCH_RAW));
+    }
+    made.ratio = made.value / made.baseline;
+    made.held = made.value <= *made.bar;
+    return made;
+}
+
+row time_accept(const char* id, const settings& how) {
+    row made{id, "handshakes per second"};
+    const char* const programs[] = {BENCH_RAW, BENCH_HARDENED, BENCH_RAW};
+    std::vector<double> rates[3], cpus[3];
+    for (int round = 0; round != (how.quick ? 2 : 11); ++round) {
+        for (int turn = 0; turn != 3; ++turn) {
+            const int who = (turn + round) % 3;
+            const served got = serve(programs[who], {"accept", how.quick ? "200" : "500", "100"});
+            rates[who].push_back(1e9 / got.wall);
+            cpus[who].push_back(got.cpu);
+        }
+    }
+    judge(made, rates[0], rates[2], rates[1], 1);
+    set_beside(made, "cpu", cpus[0], cpus[2], cpus[1]);
     return made;
 }
 
@@ -282,15 +368,24 @@ std::vector<question> questions() {
          }},
         {"open-socket", "a CURVE server socket, opened, checked and bound", false,
          [](const settings& how) { return time_open("open-socket", how); }},
+        {"guard-overhead", "a receiver over tcp and CURVE with the guard and without, 32 bytes", false,
+         [](const settings& how) { return time_guard("guard-overhead", "32", how); }},
+        {"guard-overhead-1KiB", "the same with 1 KiB", false,
+         [](const settings& how) { return time_guard("guard-overhead-1KiB", "1024", how); }},
+        {"idle-1000", "a server with 1,000 connections that say nothing", false,
+         [](const settings& how) { return time_idle("idle-1000", how); }},
+        {"accept-rate", "CURVE handshakes that a server takes, in bursts of 100 clients", false,
+         [](const settings& how) { return time_accept("accept-rate", how); }},
     };
 }
 
 // ---- how it is told --------------------------------------------------------------------------------------------------
 
 std::string figure(double value) {
-    return value >= 100  ? fmt::format("{:.0f}", value)
-           : value >= 10 ? fmt::format("{:.1f}", value)
-                         : fmt::format("{:.2f}", value);
+    return value >= 100                 ? fmt::format("{:.0f}", value)
+           : value >= 10                ? fmt::format("{:.1f}", value)
+           : value >= 0.1 || value <= 0 ? fmt::format("{:.2f}", value)
+                                        : fmt::format("{:.5f}", value);
 }
 
 std::string shown(const interval& of) { return fmt::format("{:.3f} to {:.3f}", of.low, of.high); }
@@ -299,7 +394,9 @@ std::string shown(const std::optional<double>& value) { return value ? figure(*v
 
 std::string bar_of(const row& each) {
     if (!each.bar) return "—";
-    return fmt::format("{:.2f}{}", *each.bar, each.cpu ? fmt::format(" + {:.3f}", each.cpu->of_same.half_width()) : "");
+    if (each.by == judged::by_value) return fmt::format("{} {}", *each.bar, each.unit);
+    return fmt::format("{:.2f}{}", *each.bar,
+                       each.timed ? fmt::format(" + {:.3f}", each.timed->of_same.half_width()) : "");
 }
 
 // What the figures depend on beside this library.
@@ -322,17 +419,20 @@ void print(const std::vector<row>& rows, const std::string& with) {
                    : each.held ? "yes"
                                : "NO",
                    each.unit);
-        if (each.cpu)
-            fmt::print("{:<28} ironhouse/raw {}, raw/raw {}\n", "", shown(each.cpu->of_ratio),
-                       shown(each.cpu->of_same));
-        if (each.wall)
-            fmt::print("{:<28} wall time {} against {} µs: {:.3f}, {}; raw/raw {}\n", "", figure(each.wall_value),
-                       figure(each.wall_baseline), each.wall->ratio, shown(each.wall->of_ratio),
-                       shown(each.wall->of_same));
+        if (each.timed)
+            fmt::print("{:<28} {}/{} {}, {}/{} {}\n", "", each.ours, each.theirs, shown(each.timed->of_ratio),
+                       each.theirs, each.theirs, shown(each.timed->of_same));
+        if (each.beside)
+            fmt::print("{:<28} {} time {} against {} µs: {:.3f}, {}; {}/{} {}\n", "",
+                       each.beside->name == "cpu" ? "CPU" : each.beside->name, figure(each.beside->value),
+                       figure(each.beside->baseline), each.beside->compared.ratio,
+                       shown(each.beside->compared.of_ratio), each.theirs, each.theirs,
+                       shown(each.beside->compared.of_same));
     }
     fmt::print("\nMeasured with {}.\n", with);
     fmt::print(
-        "For parse-socket and parse-umbrella, \"raw C\" is cppzmq's zmq.hpp. How to read this: docs/benchmarks.md\n");
+        "For parse-*, \"raw C\" is cppzmq's zmq.hpp; for guard-*, it is Ironhouse with the guard off. Of accept-rate, "
+        "more is better.\nHow to read this: docs/benchmarks.md\n");
 }
 
 json as_json(const std::vector<row>& rows, const std::string& with) {
@@ -344,18 +444,19 @@ json as_json(const std::vector<row>& rows, const std::string& with) {
         json one{{"id", each.id},       {"unit", each.unit}, {"value", each.value}, {"baseline", each.baseline},
                  {"ratio", each.ratio}, {"bar", nullptr},    {"held", each.held}};
         if (each.bar) one["bar"] = *each.bar;
+        if (each.by == judged::by_value) one["judged_by"] = "value";
         if (each.cppzmq) one["cppzmq"] = *each.cppzmq;
-        if (each.cpu) {
-            one["interval"] = pair(each.cpu->of_ratio);
-            one["same_interval"] = pair(each.cpu->of_same);
-            one["allowance"] = each.cpu->of_same.half_width();
+        if (each.timed) {
+            one["interval"] = pair(each.timed->of_ratio);
+            one["same_interval"] = pair(each.timed->of_same);
+            one["allowance"] = each.timed->of_same.half_width();
         }
-        if (each.wall)
-            one["wall"] = {{"value", each.wall_value},
-                           {"baseline", each.wall_baseline},
-                           {"ratio", each.wall->ratio},
-                           {"interval", pair(each.wall->of_ratio)},
-                           {"same_interval", pair(each.wall->of_same)}};
+        if (each.beside)
+            one[each.beside->name] = {{"value", each.beside->value},
+                                      {"baseline", each.beside->baseline},
+                                      {"ratio", each.beside->compared.ratio},
+                                      {"interval", pair(each.beside->compared.of_ratio)},
+                                      {"same_interval", pair(each.beside->compared.of_same)}};
         made["rows"].push_back(one);
     }
     return made;
@@ -365,14 +466,15 @@ std::string as_markdown(const std::vector<row>& rows, const std::string& with) {
     std::string made =
         "| id | unit | Ironhouse | raw C | cppzmq | ratio to raw C | bar |\n|---|---|---|---|---|---|---|\n";
     for (const row& each : rows) {
-        const bool parses = each.id.starts_with("parse-");
-        made += fmt::format("| `{}` | {} | {} | {} | {} | {:.3f}{} | {} |\n", each.id, each.unit, figure(each.value),
-                            parses ? "—" : figure(each.baseline), parses ? figure(each.baseline) : shown(each.cppzmq),
-                            each.ratio,
-                            each.cpu ? fmt::format(" ({})", shown(each.cpu->of_ratio))
-                            : parses ? " to `zmq.hpp`"
-                                     : "",
-                            bar_of(each));
+        const bool parses = each.id.starts_with("parse-"), against_raw = !parses && each.theirs == "raw";
+        made +=
+            fmt::format("| `{}` | {} | {} | {} | {} | {:.3f}{}{} | {} |\n", each.id, each.unit, figure(each.value),
+                        against_raw ? figure(each.baseline) : "—", parses ? figure(each.baseline) : shown(each.cppzmq),
+                        each.ratio, each.timed ? fmt::format(" ({})", shown(each.timed->of_ratio)) : "",
+                        parses        ? " to `zmq.hpp`"
+                        : against_raw ? ""
+                                      : fmt::format(" to {}, {}", figure(each.baseline), each.theirs),
+                        bar_of(each));
     }
     return made + "\nMeasured with " + with + ".\n";
 }

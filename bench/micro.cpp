@@ -43,7 +43,7 @@ void open_raw(benchmark::State& state) {
     keys made;
     doorkeeper door;
     make_keys(&made);
-    open_door(&door, context, &made);
+    open_door(&door, context, &made, 1);
     for (auto _ : state) {
         const auto begun = steady::now();
         void* const socket = zmq_socket(context, ZMQ_PULL);
@@ -55,7 +55,7 @@ void open_raw(benchmark::State& state) {
         zmq_close(socket);
     }
     zmq_ctx_term(context);
-    pthread_join(door.thread, nullptr);
+    close_door(&door);
 }
 
 void open_hardened(benchmark::State& state) {

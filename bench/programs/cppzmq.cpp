@@ -90,7 +90,7 @@ int main(int argc, char** argv) {
             auto client = open_socket(context, streams ? zmq::socket_type::push : zmq::socket_type::dealer);
             keys made;
             make_keys(&made);
-            open_door(&door, context.handle(), &made);
+            open_door(&door, context.handle(), &made, 1);
             serve_with(server.handle(), &made);
             call_with(client.handle(), &made);
             server.bind("tcp://127.0.0.1:*");
@@ -101,6 +101,6 @@ int main(int argc, char** argv) {
                 pingpong(server, client, work);
         }
     }
-    if (door.socket != nullptr) pthread_join(door.thread, nullptr);
+    close_door(&door);
     report(&work);
 }

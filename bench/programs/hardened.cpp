@@ -4,6 +4,7 @@
 
 #include <ironhouse/core/limits.hpp>
 #include <ironhouse/core/units.hpp>
+#include <ironhouse/detail/fault.hpp>
 #include <ironhouse/keys/certificate.hpp>
 #include <ironhouse/keys/keyring.hpp>
 #include <ironhouse/security/curve.hpp>
@@ -11,10 +12,16 @@
 #include <ironhouse/socket/context.hpp>
 #include <ironhouse/socket/socket.hpp>
 
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "crowd.h"
 #include "measure.h"
 
 namespace {
@@ -24,6 +31,7 @@ using namespace ih::literals;
 
 constexpr ih::inbound in{.peers = 1_peers, .queue = 1'000_messages, .frames = 1_frame, .frame = 64_KiB};
 constexpr ih::outbound out{.peers = 1_peers, .queue = 1'000_messages, .frames = 1_frame, .frame = 64_KiB};
+constexpr ih::inbound many{.peers = 1'000_peers, .queue = 1'000_messages, .frames = 1_frame, .frame = 64_KiB};
 constexpr ih::duplex both{.in = in, .out = out};
 
 void check(bool ok) {
@@ -106,13 +114,136 @@ void over_curve(Work measured) {
     measured(server, client);
 }
 
+// ---- clients in another process ----------------------------------------------------------------------------------------
+
+// As many messages of one byte, which say that somebody is there.
+template <class Server> void roll_call(Server& server, std::size_t count) {
+    typename Server::message got;
+    for (std::size_t i = 0; i != count; ++i)
+        check(server.receive(got, 10s) == ih::receive_status::received && got[0].size() == 1);
+}
+
+template <class Server> void idle(Server& server, crowd& clients, job& work) {
+    typename Server::message got;
+    crowd_await(&clients);
+    crowd_settle(1500);
+    begin(&work);
+    check(server.receive(got, std::chrono::seconds{work.size}) == ih::receive_status::timed_out);
+    end(&work);
+    crowd_go(&clients, 0);
+    roll_call(server, static_cast<std::size_t>(work.rounds));
+    crowd_go(&clients, 0);
+}
+
+template <class Server> void accept_bursts(Server& server, crowd& clients, job& work) {
+    for (long left = work.rounds; left > 0; left -= static_cast<long>(work.size)) {
+        crowd_await(&clients);
+        crowd_settle(100); // the last ones leave
+        begin(&work);
+        crowd_go(&clients, 0);
+        roll_call(server, work.size);
+        end(&work);
+        crowd_go(&clients, 0);
+    }
+}
+
+ih::keyring ring_of(const crowd& clients) {
+    std::vector<ih::keyring::entry> known;
+    for (std::size_t i = 0; i != clients.count; ++i)
+        known.push_back(ih::keyring::entry::of(ih::public_key::from_z85(crowd_key(&clients, i))));
+    return ih::keyring::of(std::move(known));
+}
+
+template <auto Limits> class service {
+public:
+    service(const ih::keyring& ring, const ih::admission_limits& admission, bool guarded)
+        : context{{.admission = admission}}, identity{ih::certificate::generate("server")},
+          key{identity.public_key().z85()}, socket{
+                                                guarded ? context : unguarded(context),
+                                                {.domain = "bench", .clients = ring, .identity = std::move(identity)}} {
+        socket.bind("tcp://127.0.0.1:*");
+    }
+    void await(crowd& clients) { crowd_call(&clients, socket.last_endpoint().c_str(), key.c_str()); }
+
+private:
+    static ih::context& unguarded(ih::context& made) {
+        ih::detail::switch_off_guard(made);
+        return made;
+    }
+    ih::context context;
+    ih::certificate identity;
+    std::string key;
+
+public:
+    ih::socket<ih::pull, Limits, ih::curve_server> socket;
+};
+
+template <class Work> void serve(const ih::admission_limits& admission, job& work, Work measured) {
+    crowd clients{};
+    crowd_start(&clients, &work);
+    {
+        service<many> server{ring_of(clients), admission, true};
+        server.await(clients);
+        measured(server.socket, clients, work);
+    }
+    crowd_end(&clients);
+}
+
+// What the guard costs while nobody attacks: three servers that differ in nothing but that the second one is guarded.
+void guard(job& work) {
+    crowd clients{};
+    crowd_start(&clients, &work);
+    {
+        const ih::keyring ring = ring_of(clients);
+        std::unique_ptr<service<in>> servers[crowd_servers];
+        for (int i = 0; i != crowd_servers; ++i) {
+            const int which = (i + work.first) % crowd_servers;
+            servers[which] = std::make_unique<service<in>>(ring, ih::admission_limits{}, which == 1);
+        }
+        for (const auto& each : servers) each->await(clients);
+        decltype(servers[0]->socket)::message got;
+        const auto slice = [&](int which) {
+            crowd_go(&clients, static_cast<unsigned char>(which));
+            for (long i = 0; i != crowd_slice(&work); ++i) receive_one(servers[which]->socket, got, work);
+        };
+        for (int which = 0; which != crowd_servers; ++which) slice(which);
+        for (long round = 0; round != work.rounds; ++round) {
+            double cpu[crowd_servers], wall[crowd_servers];
+            for (int turn = 0; turn != crowd_servers; ++turn) {
+                const auto which = static_cast<int>((turn + round + work.first) % crowd_servers);
+                crowd_settle(20);
+                work.cpu = work.wall = 0;
+                begin(&work);
+                slice(which);
+                wall[which] = work.wall + bench_clock(CLOCK_MONOTONIC);
+                crowd_settle(30); // what the guard still looks at belongs to it
+                end(&work);
+                cpu[which] = work.cpu;
+            }
+            for (const double each : cpu) std::printf("%.1f ", each / static_cast<double>(crowd_slice(&work)));
+            for (const double each : wall) std::printf("%.1f ", each / static_cast<double>(crowd_slice(&work)));
+            std::puts("");
+        }
+        crowd_go(&clients, crowd_servers);
+    }
+    crowd_end(&clients);
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
     job work = job_from(argc, argv);
     const std::string_view what{work.what};
+    if (what == "guard") {
+        guard(work);
+        return 0;
+    }
     if (what == "inproc")
         inproc(work);
+    else if (what == "idle") // one key, and as fast as they come: neither is what is measured
+        serve({.per_key = 1'000_peers, .newcomers = 10'000_per_s}, work, [](auto&... with) { idle(with...); });
+    else if (what == "accept")
+        serve({}, work, [](auto&... with) { accept_bursts(with...); });
     else if (what == "stream")
         over_curve<ih::pull, in, ih::push, out>([&](auto& server, auto& client) { stream(server, client, work); });
     else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a careful program does by hand around its sockets, in plain C: the options an Ironhouse socket sets, and a handler
- * that lets in one key. For raw.c and cppzmq.cpp; Ironhouse has its own.
+ * that lets in the keys it knows. For raw.c, cppzmq.cpp and crowd.c; Ironhouse has its own.
  */
 #ifndef IRONHOUSE_BENCH_PEER_H
 #define IRONHOUSE_BENCH_PEER_H
@@ -38,7 +38,7 @@ static inline void set_options(void* socket) {
         {ZMQ_CONNECT_TIMEOUT, 5000},
         {ZMQ_RECONNECT_IVL, 100},
         {ZMQ_RECONNECT_IVL_MAX, 10000},
-        {ZMQ_BACKLOG, 128},
+        {ZMQ_BACKLOG, 1024},
         {ZMQ_IMMEDIATE, 0},
         {ZMQ_HEARTBEAT_IVL, 0},
         {ZMQ_CONFLATE, 0},
@@ -85,9 +85,16 @@ static inline void call_with(void* socket, const struct keys* keys) {
 /* The handler of RFC 27: a request has an empty frame, version, request id, domain, address, routing id, mechanism, key. */
 struct doorkeeper {
     void* socket;
-    unsigned char admitted[32];
+    unsigned char (*admitted)[32];
+    size_t count;
     pthread_t thread;
 };
+
+static inline int admits(const struct doorkeeper* door, const char* key) {
+    for (size_t i = 0; i != door->count; ++i)
+        if (memcmp(key, door->admitted[i], 32) == 0) return 1;
+    return 0;
+}
 
 static void* keep_door(void* argument) {
     struct doorkeeper* const door = (struct doorkeeper*)argument;
@@ -108,8 +115,7 @@ static void* keep_door(void* argument) {
         }
         const int admitted = count == 7 && sizes[0] == 3 && memcmp(frames[0], "1.0", 3) == 0 && sizes[2] == 5 &&
                              memcmp(frames[2], "bench", 5) == 0 && sizes[5] == 5 &&
-                             memcmp(frames[5], "CURVE", 5) == 0 && sizes[6] == 32 &&
-                             memcmp(frames[6], door->admitted, 32) == 0;
+                             memcmp(frames[5], "CURVE", 5) == 0 && sizes[6] == 32 && admits(door, frames[6]);
         zmq_send(door->socket, "1.0", 3, ZMQ_SNDMORE);
         zmq_send(door->socket, frames[1], (size_t)(count > 1 && sizes[1] < 256 ? sizes[1] : 0), ZMQ_SNDMORE);
         zmq_send(door->socket, admitted ? "200" : "400", 3, ZMQ_SNDMORE);
@@ -119,11 +125,21 @@ static void* keep_door(void* argument) {
     }
 }
 
-static inline void open_door(struct doorkeeper* door, void* context, const struct keys* keys) {
-    check(zmq_z85_decode(door->admitted, keys->client_public) != NULL);
+static inline void open_door(struct doorkeeper* door, void* context, const struct keys* keys, size_t count) {
+    door->admitted = (unsigned char(*)[32])calloc(count, sizeof *door->admitted);
+    door->count = count;
+    check(door->admitted != NULL);
+    for (size_t i = 0; i != count; ++i) check(zmq_z85_decode(door->admitted[i], keys[i].client_public) != NULL);
     door->socket = zmq_socket(context, ZMQ_REP);
     check(door->socket != NULL && zmq_bind(door->socket, "inproc://zeromq.zap.01") == 0);
     check(pthread_create(&door->thread, NULL, keep_door, door) == 0);
+}
+
+/* When the context has ended. */
+static inline void close_door(struct doorkeeper* door) {
+    if (door->socket == NULL) return;
+    pthread_join(door->thread, NULL);
+    free(door->admitted);
 }
 
 #endif

@@ -3,6 +3,7 @@
  * The yardstick: the work in plain C, with the checks that an Ironhouse socket makes done by hand. measure.h says how it
  * is called.
  */
+#include "crowd.h"
 #include "peer.h"
 
 /* Sends one frame if it is within the limit. */
@@ -84,10 +85,71 @@ static void pingpong(void* server, void* client, struct job* job) {
     zmq_msg_close(&in);
 }
 
+/* As many messages of one byte, which say that somebody is there. */
+static void roll_call(void* server, size_t count) {
+    char in;
+    for (size_t i = 0; i != count; ++i) check(zmq_recv(server, &in, 1, 0) == 1);
+}
+
+static void idle(void* server, struct crowd* crowd, struct job* job) {
+    char in;
+    crowd_await(crowd);
+    crowd_settle(1500);
+    set(server, ZMQ_RCVTIMEO, (int)job->size * 1000);
+    begin(job);
+    check(zmq_recv(server, &in, 1, 0) < 0 && zmq_errno() == EAGAIN);
+    end(job);
+    set(server, ZMQ_RCVTIMEO, 10000);
+    crowd_go(crowd, 0);
+    roll_call(server, (size_t)job->rounds);
+    crowd_go(crowd, 0);
+}
+
+static void accept_bursts(void* server, struct crowd* crowd, struct job* job) {
+    for (long left = job->rounds; left > 0; left -= (long)job->size) {
+        crowd_await(crowd);
+        crowd_settle(100); /* the last ones leave */
+        begin(job);
+        crowd_go(crowd, 0);
+        roll_call(server, job->size);
+        end(job);
+        crowd_go(crowd, 0);
+    }
+}
+
+/* Clients in another process. */
+static int serve(void* context, struct crowd* crowd, struct job* job) {
+    struct keys keys;
+    struct doorkeeper door;
+    char endpoint[256];
+    size_t size = sizeof endpoint;
+    void* server = open_socket(context, ZMQ_PULL);
+    make_keys(&keys);
+    open_door(&door, context, crowd->keys, crowd->count);
+    serve_with(server, &keys);
+    check(zmq_bind(server, "tcp://127.0.0.1:*") == 0);
+    check(zmq_getsockopt(server, ZMQ_LAST_ENDPOINT, endpoint, &size) == 0);
+    crowd_call(crowd, endpoint, keys.server_public);
+    if (strcmp(job->what, "idle") == 0)
+        idle(server, crowd, job);
+    else
+        accept_bursts(server, crowd, job);
+    zmq_close(server);
+    zmq_ctx_term(context);
+    close_door(&door);
+    crowd_end(crowd);
+    report(job);
+    return 0;
+}
+
 int main(int argc, char** argv) {
     struct job job = job_from(argc, argv);
+    struct crowd crowd;
+    const int crowded = has_a_crowd(&job);
+    if (crowded) crowd_start(&crowd, &job);
     void* context = zmq_ctx_new();
     set_context(context);
+    if (crowded) return serve(context, &crowd, &job);
     if (strcmp(job.what, "inproc") == 0) {
         inproc(context, &job);
         zmq_ctx_term(context);
@@ -100,7 +162,7 @@ int main(int argc, char** argv) {
         struct keys keys;
         struct doorkeeper door;
         make_keys(&keys);
-        open_door(&door, context, &keys);
+        open_door(&door, context, &keys, 1);
         serve_with(server, &keys);
         call_with(client, &keys);
         check(zmq_bind(server, "tcp://127.0.0.1:*") == 0);
@@ -113,7 +175,7 @@ int main(int argc, char** argv) {
         zmq_close(server);
         zmq_close(client);
         zmq_ctx_term(context);
-        pthread_join(door.thread, NULL);
+        close_door(&door);
     }
     report(&job);
     return 0;
