@@ -5,6 +5,7 @@
 
 #include "attacks.hpp"
 
+#include "attack_parts.hpp"
 #include "stage.hpp"
 
 #include "../tests/wire/support/mitm.hpp"
@@ -27,28 +28,6 @@
 namespace gauntlet {
 
 namespace {
-
-constexpr std::size_t orders = 20;
-constexpr std::uint64_t MiB = 1ULL << 20U;
-constexpr std::uint64_t KiB = 1ULL << 10U;
-
-std::string in_MiB(std::uint64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / double{MiB}); }
-std::string of(std::size_t some, std::size_t all) { return fmt::format("{} of {}", some, all); }
-
-/// Sends the orders one after another and waits until the server has taken them, or has not in time.
-std::size_t push_orders(stage& s, pusher& peer, const std::string& who, std::size_t first, std::size_t last,
-                        const wire::deadline& until) {
-    for (std::size_t n = first; n <= last && !until.passed();)
-        if (peer.push(who, n)) ++n;
-    return s.server().await(who, last, until);
-}
-
-/// What a stranger's orders come to: the server's word for it, not the handshake's.
-std::size_t orders_by_hand(stage& s, wire::curve_client& peer, const std::string& who) {
-    for (std::size_t n = 1; n <= orders; ++n)
-        if (!peer.send_message({fmt::format("{} {}", who, n), honest_body(who, n)}, 2s)) break;
-    return s.server().await(who, orders, 3s);
-}
 
 // --- the line ---------------------------------------------------------------------------------------------------------
 
@@ -524,6 +503,38 @@ constexpr std::array rows{
     attack{"tampered-certificate", "B10", "has a certificate enrolled that two readers understand differently",
            bare_keys::authenticator, "a loop over the lines of the file that takes the text behind public-key",
            "keys nobody reviewed", tampered_certificate},
+    attack{"endless-multipart-1B", "B1 T4.1",
+           "has an accepted key and sends one-byte frames of a message that never ends", bare_keys::authenticator,
+           "keys and authenticator right; the high-water mark counts whole messages alone", "resident memory",
+           endless_multipart_1B},
+    attack{"endless-multipart-1000B", "B1 T4.1",
+           "has an accepted key and sends frames of 1,000 bytes of a message that never ends", bare_keys::authenticator,
+           "keys and authenticator right; neither ZMQ_RCVHWM nor ZMQ_MAXMSGSIZE counts a message before its end",
+           "resident memory", endless_multipart_1000B},
+    attack{"storm-silent", "T3.1 T3.2 B4", "opens 3,000 connections and says nothing", bare_keys::authenticator,
+           "nothing in libzmq limits connections, so no example does; 1,024 descriptors are what a process has",
+           "descriptors free, wait of 9 in 10 newcomers", storm_silent},
+    attack{"storm-greeting", "T3.1 T3.2 B4", "opens 3,000 connections and sends a greeting on each",
+           bare_keys::authenticator, "the same; a ZAP handler is asked when a handshake ends, and these never do",
+           "descriptors free, wait of 9 in 10 newcomers", storm_greeting},
+    attack{"storm-hello", "T3.1 T3.2 B4", "opens 1,500 connections and begins a CURVE handshake on each",
+           bare_keys::authenticator, "the same; each HELLO is worked out and answered before anybody asks for a key",
+           "descriptors free, wait of 9 in 10 newcomers", storm_hello},
+    attack{"descriptor-exhaustion", "B4", "keeps idle connections from 200 networks until no descriptor is left",
+           bare_keys::authenticator, "ZMQ_HANDSHAKE_IVL stays at 30 seconds, and accept() is tried again at once",
+           "descriptors free, wait of 9 in 10 newcomers, processor", descriptor_exhaustion},
+    attack{"handshake-flood", "T3.2", "completes handshakes with a key nobody knows, as fast as they go",
+           bare_keys::authenticator, "the authenticator says no, every time; nobody counts how often it had to",
+           "handshakes worked through, processor for each attempt, wait of 9 in 10 newcomers", handshake_flood},
+    attack{"greedy-key", "T3.1", "has an accepted key and opens connections until there is no place for others",
+           bare_keys::authenticator, "a key that is on the list may come in, as often as it likes",
+           "places of one key, wait of 9 in 10 newcomers", greedy_key},
+    attack{"subscription-flood", "B7", "has an accepted key and subscribes to every topic it can think of",
+           bare_keys::authenticator, "PUB, bind, send: subscriptions are kept by libzmq, and have no limit",
+           "resident memory", subscription_flood},
+    attack{"slow-handshake", "T3.1 B4", "sends 1,100 handshakes byte by byte, and comes back when hung up on",
+           bare_keys::authenticator, "ZMQ_HANDSHAKE_IVL stays at 30 seconds: time enough to hold every descriptor",
+           "descriptors free, wait of 9 in 10 newcomers", slow_handshake},
 };
 
 } // namespace

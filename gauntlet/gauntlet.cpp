@@ -36,6 +36,7 @@
 #include <ironhouse/detail/installed_package.hpp>
 #include <nlohmann/json.hpp>
 #include <sodium.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <zmq.hpp>
 
@@ -119,7 +120,7 @@ finished_row meet(const gauntlet::attack& what, const gauntlet::surroundings& wh
     };
     while (bare.wait_for(60ms) != std::future_status::ready || ironhouse.wait_for(60ms) != std::future_status::ready) {
         if (interrupted != 0) leave_at_once(where, screen);
-        screen.progress(fmt::format("{:<19} bare {}, Ironhouse {}, {:.1f} s   ({})", what.id, state(bare),
+        screen.progress(fmt::format("{:<23} bare {}, Ironhouse {}, {:.1f} s   ({})", what.id, state(bare),
                                     state(ironhouse), seconds_since(start), what.what));
     }
     if (interrupted != 0)
@@ -222,6 +223,14 @@ std::vector<std::pair<std::string, std::string>> named(const versions& with) {
             {"Processors", fmt::format("{}", std::thread::hardware_concurrency())}};
 }
 
+/// An attack by thousands of connections needs as many descriptors; the programs have their own limit.
+void ask_for_descriptors() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = std::max(limit.rlim_cur, std::min<rlim_t>(limit.rlim_max, 16'384));
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void list() {
     for (const gauntlet::attack& what : gauntlet::all_attacks())
         fmt::print("{}  ({})\n    attack: {}\n    bare:   {}\n", what.id, what.threats, what.what, what.bare);
@@ -321,6 +330,7 @@ int run_gauntlet(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
+    ask_for_descriptors();
     try {
         return run_gauntlet(argc, argv);
     } catch (const std::exception& problem) {

@@ -49,15 +49,37 @@ public:
         welcome_honest_peer(pace);
         server().take_baseline();
     }
-    void start_server() {
+    void start_server(const char* job = "sink") {
         ann_.reset();
-        std::vector<std::string> words{"sink"};
+        std::vector<std::string> words{job};
         if (!ironhouse()) words.emplace_back(name_of(bare_keys_));
         server_ = std::make_unique<victim>(command(std::move(words)), memory_);
+    }
+    /// Whether somebody honest who was not there before is served in that time: Ben, from an address of his own.
+    [[nodiscard]] bool serves_newcomer(std::chrono::milliseconds patience) {
+        const wire::deadline until{patience};
+        const auto ben = line("ben", {}, "127.0.0.10");
+        if (hostile_type_ == "SUB") return reader{context_, ben}.next(patience).has_value();
+        pusher his{context_, ben};
+        const std::size_t before = server().count("ben");
+        return his.push("ben", before + 1) && server().await("ben", before + 1, until) > before;
     }
     void welcome_honest_peer(std::chrono::milliseconds pace = 4ms) {
         ann_ = std::make_unique<honest_peer>(context_, server(), line(honest_peer::name), pace);
         if (server().await(honest_peer::name, 5, 10s) < 5) throw wire::broken_setup{"the honest peer was never served"};
+    }
+
+    /// Starts the program as a publisher; the honest peer subscribes, and hostile ones are subscribers too.
+    void open_feed() {
+        hostile_type_ = "SUB";
+        start_server("feed");
+        if (!server().opened())
+            throw wire::broken_setup{"the server does not start: " + server().refusal().value_or("no word from it")};
+        auto ann = std::make_unique<honest_reader>(context_, server(), line(honest_peer::name));
+        const bool served = ann->served(10s);
+        ann_ = std::move(ann);
+        if (!served) throw wire::broken_setup{"the honest peer was never served"};
+        server().take_baseline();
     }
 
     /// Starts the program as a client of that address.
@@ -89,6 +111,14 @@ public:
 
     /// A hostile peer that writes its CURVE frames by hand, under the key of that name.
     [[nodiscard]] wire::curve_client curve_peer(const std::string& who) { return curve_peer(who, knock()); }
+    /// The same, on a connection that is there already.
+    [[nodiscard]] wire::curve_client curve_peer(const std::string& who, wire::connection line) {
+        const key_pair& own = keys_.of(who);
+        return {std::move(line),
+                {.identity = {wire::from_z85(own.public_key), wire::from_z85(own.secret_key)},
+                 .server = wire::from_z85(keys_.server().public_key),
+                 .socket_type = hostile_type_}};
+    }
     /// The same, or nothing when the server does not take it in.
     [[nodiscard]] std::unique_ptr<wire::curve_client> accepted_peer(const std::string& who,
                                                                     std::chrono::milliseconds patience = 3s) {
@@ -135,13 +165,6 @@ public:
     }
 
 private:
-    [[nodiscard]] wire::curve_client curve_peer(const std::string& who, wire::connection line) {
-        const key_pair& own = keys_.of(who);
-        return {std::move(line),
-                {.identity = {wire::from_z85(own.public_key), wire::from_z85(own.secret_key)},
-                 .server = wire::from_z85(keys_.server().public_key),
-                 .socket_type = "PUSH"}};
-    }
     static const char* name_of(bare_keys keys) noexcept {
         switch (keys) {
         case bare_keys::none: return "none";
@@ -163,7 +186,8 @@ private:
     memory_log memory_;
     zmq::context_t context_;
     std::unique_ptr<victim> server_;
-    std::unique_ptr<honest_peer> ann_; // last: it uses all of the above
+    std::string hostile_type_ = "PUSH";
+    std::unique_ptr<honest_party> ann_; // last: it uses all of the above
 };
 
 } // namespace gauntlet

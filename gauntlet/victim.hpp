@@ -25,6 +25,8 @@
 #include <utility>
 #include <vector>
 
+#include <time.h>
+
 namespace gauntlet {
 
 using namespace std::chrono_literals;
@@ -32,6 +34,9 @@ using namespace std::chrono_literals;
 /// Address space of each program. Generous for the job, and small enough that a program without limits meets its end
 /// here and not at the expense of the machine.
 inline constexpr std::uint64_t memory_limit = 1ULL << 30U;
+
+/// Descriptors of each program: what a system gives a process unless it is told otherwise.
+inline constexpr std::size_t descriptor_limit = 1024;
 
 /// An order the program says it took.
 struct delivery {
@@ -44,8 +49,9 @@ struct delivery {
 class victim {
 public:
     victim(const std::vector<std::string>& command, memory_log& memory)
-        : process_{wire::child::start(command, {.address_space = memory_limit, .errors_too = true})}, memory_{memory},
-          number_{memory.begin()} {
+        : process_{wire::child::start(
+              command, {.address_space = memory_limit, .descriptors = descriptor_limit, .errors_too = true})},
+          memory_{memory}, number_{memory.begin()} {
         ear_ = std::thread{[this] { listen(); }};
     }
     victim(const victim&) = delete;
@@ -163,7 +169,20 @@ public:
         const std::lock_guard hold{measure_};
         return space_peak_ - std::min(space_base_, space_peak_);
     }
-    [[nodiscard]] std::size_t descriptors() const { return wire::open_descriptors(process_.pid()); }
+    /// Descriptors it may still open; none when it is gone.
+    [[nodiscard]] std::size_t free_descriptors() const {
+        const std::size_t open = wire::open_descriptors(process_.pid());
+        return open == 0 ? 0 : descriptor_limit - std::min(open, descriptor_limit);
+    }
+    /// Processor time it has used so far, in all its threads.
+    [[nodiscard]] std::chrono::nanoseconds processor_time() const {
+        clockid_t clock{};
+        timespec used{};
+        if (::clock_getcpuclockid(process_.pid(), &clock) != 0 || ::clock_gettime(clock, &used) != 0) return {};
+        return std::chrono::seconds{used.tv_sec} + std::chrono::nanoseconds{used.tv_nsec};
+    }
+    /// Whether it can open a file of its own.
+    [[nodiscard]] bool opens_a_file() { return ask("open-file", "file", 2s); }
 
 private:
     [[nodiscard]] std::uint64_t space() const {
@@ -245,7 +264,7 @@ private:
             refusal_ = rest;
             return;
         } else if (what == "pong" || what == "paused" || what == "resumed" || what == "dead" || what == "queued" ||
-                   what == "strange" || what == "bye") {
+                   what == "strange" || what == "file" || what == "no-file" || what == "bye") {
             ++answers_[std::string{what}];
             return;
         }

@@ -112,20 +112,25 @@ void take_order(zmq::socket_t& sink) {
         victim_lines::say("strange " + std::to_string(head.size() + body.size()));
 }
 
-/// Collects orders. `security`: none, curve (keys, but nobody asks whose they are) or authenticator.
+/// Binds to a free port. `security`: none, curve (keys, but nobody asks whose they are) or authenticator.
+void open_shop(zmq::socket_t& socket, const std::string& security, const std::filesystem::path& home) {
+    if (security != "none") {
+        socket.set(zmq::sockopt::curve_server, true);
+        socket.set(zmq::sockopt::curve_secretkey, key_in(home / "server.key_secret", "secret-key"));
+    }
+    socket.bind("tcp://127.0.0.1:*");
+    const std::string endpoint = socket.get(zmq::sockopt::last_endpoint);
+    victim_lines::say("ready " + endpoint.substr(endpoint.rfind(':') + 1));
+}
+
+/// Collects orders.
 [[noreturn]] void sink(const std::string& security, const std::filesystem::path& home) {
     zmq::context_t context;
     std::optional<authenticator> guard;
     if (security == "authenticator") guard.emplace(context, home / "clients");
 
     zmq::socket_t sink{context, zmq::socket_type::pull};
-    if (security != "none") {
-        sink.set(zmq::sockopt::curve_server, true);
-        sink.set(zmq::sockopt::curve_secretkey, key_in(home / "server.key_secret", "secret-key"));
-    }
-    sink.bind("tcp://127.0.0.1:*");
-    const std::string endpoint = sink.get(zmq::sockopt::last_endpoint);
-    victim_lines::say("ready " + endpoint.substr(endpoint.rfind(':') + 1));
+    open_shop(sink, security, home);
 
     victim_lines::commands commands;
     std::thread helper;
@@ -142,6 +147,7 @@ void take_order(zmq::socket_t& sink) {
                 victim_lines::say("resumed");
             }
             if (command == "ping") victim_lines::say("pong");
+            if (command == "open-file") victim_lines::open_file();
             if (command == "kill-authenticator") {
                 if (guard) guard->end();
                 victim_lines::say("dead");
@@ -160,6 +166,31 @@ void take_order(zmq::socket_t& sink) {
             }
         }
     }
+}
+
+/// Publishes bulletins.
+int feed(const std::string& security, const std::filesystem::path& home) {
+    zmq::context_t context;
+    std::optional<authenticator> guard;
+    if (security == "authenticator") guard.emplace(context, home / "clients");
+
+    zmq::socket_t feed{context, zmq::socket_type::pub};
+    open_shop(feed, security, home);
+
+    victim_lines::commands commands;
+    for (;;) {
+        const auto command = commands.next(-1);
+        if (command == "ping") victim_lines::say("pong");
+        if (command == "stop") break;
+        if (command && command->starts_with("publish ")) {
+            const auto number = victim_lines::number(command->substr(8)).value_or(0);
+            const std::string head = "feed " + std::to_string(number);
+            feed.send(zmq::buffer(head), zmq::send_flags::sndmore);
+            feed.send(zmq::buffer(victim_lines::honest_body("feed", number)), zmq::send_flags::none);
+        }
+    }
+    victim_lines::say("bye");
+    return 0;
 }
 
 /// Sends orders to a server whose key it knows.
@@ -196,11 +227,13 @@ int source(const std::filesystem::path& home, const std::string& server) {
 } // namespace
 
 /// victim_bare sink <none|curve|authenticator> <folder of keys>
+/// victim_bare feed <none|curve|authenticator> <folder of keys>
 /// victim_bare source <folder of keys> <address:port>
 int main(int argc, char** argv) {
     if (argc != 4) return 2;
     try {
         if (std::string_view{argv[1]} == "sink") sink(argv[2], argv[3]);
+        if (std::string_view{argv[1]} == "feed") return feed(argv[2], argv[3]);
         if (std::string_view{argv[1]} == "source") return source(argv[2], argv[3]);
     } catch (const std::exception& problem) {
         victim_lines::say("refused " + std::string{problem.what()});

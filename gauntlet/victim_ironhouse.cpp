@@ -31,6 +31,14 @@ inline constexpr ih::inbound orders{
 };
 static_assert(ih::memory_ceiling(orders) <= 128_MiB);
 
+/// Says where a socket is to be found, and what it may cost at most.
+template <class Socket, class Limits> void say_ready(Socket& bound, const Limits& limits) {
+    const std::string endpoint = bound.last_endpoint();
+    victim_lines::say("ready " + endpoint.substr(endpoint.rfind(':') + 1) + ' ' +
+                      std::to_string(ih::memory_ceiling(limits).count()) + ' ' +
+                      std::to_string(ih::guard_slack(limits).count()));
+}
+
 /// Collects orders.
 [[noreturn]] void sink(const std::string& home) {
     ih::context context;
@@ -42,10 +50,7 @@ static_assert(ih::memory_ceiling(orders) <= 128_MiB);
             .identity = ih::certificate::load(home + "/server.key_secret"),
         }};
     sink.bind("tcp://127.0.0.1:*");
-    const std::string endpoint = sink.last_endpoint();
-    victim_lines::say("ready " + endpoint.substr(endpoint.rfind(':') + 1) + ' ' +
-                      std::to_string(ih::memory_ceiling(orders).count()) + ' ' +
-                      std::to_string(ih::guard_slack(orders).count()));
+    say_ready(sink, orders);
 
     victim_lines::commands commands;
     std::thread helper;
@@ -70,6 +75,7 @@ static_assert(ih::memory_ceiling(orders) <= 128_MiB);
                 victim_lines::say("resumed");
             }
             if (command == "ping") victim_lines::say("pong");
+            if (command == "open-file") victim_lines::open_file();
             if (command == "kill-authenticator") {
                 ih::detail::kill_authenticator(context);
                 dying = true;
@@ -86,6 +92,40 @@ static_assert(ih::memory_ceiling(orders) <= 128_MiB);
             }
         }
     }
+}
+
+inline constexpr ih::outbound bulletins{.peers = 16_peers, .queue = 100_messages, .frames = 2_frames, .frame = 1_KiB};
+
+/// Publishes bulletins.
+int feed(const std::string& home) {
+    ih::context context;
+    ih::socket<ih::pub, bulletins, ih::curve_server> feed{
+        context,
+        {
+            .domain = "bulletins",
+            .clients = ih::keyring::from_directory(home + "/clients"),
+            .identity = ih::certificate::load(home + "/server.key_secret"),
+        }};
+    feed.bind("tcp://127.0.0.1:*");
+    say_ready(feed, bulletins);
+
+    victim_lines::commands commands;
+    decltype(feed)::message bulletin;
+    for (;;) {
+        const auto command = commands.next(20);
+        (void)feed.service();
+        if (command == "ping") victim_lines::say("pong");
+        if (command == "stop") break;
+        if (command && command->starts_with("publish ")) {
+            const auto number = victim_lines::number(command->substr(8)).value_or(0);
+            if (!bulletin.add("feed " + std::to_string(number)) ||
+                !bulletin.add(victim_lines::honest_body("feed", number)))
+                return 6;
+            (void)feed.send(bulletin, 250ms);
+        }
+    }
+    victim_lines::say("bye");
+    return 0;
 }
 
 inline constexpr ih::outbound outgoing{.peers = 1_peers, .queue = 100_messages, .frames = 4_frames, .frame = 16_KiB};
@@ -129,10 +169,12 @@ int source(const std::string& home, const std::string& server) {
 } // namespace
 
 /// victim_ironhouse sink <folder of keys>
+/// victim_ironhouse feed <folder of keys>
 /// victim_ironhouse source <folder of keys> <address:port>
 int main(int argc, char** argv) {
     try {
         if (argc == 3 && std::string_view{argv[1]} == "sink") sink(argv[2]);
+        if (argc == 3 && std::string_view{argv[1]} == "feed") return feed(argv[2]);
         if (argc == 4 && std::string_view{argv[1]} == "source") return source(argv[2], argv[3]);
     } catch (const std::exception& problem) {
         victim_lines::say(std::string{"refused "} + problem.what());

@@ -5,12 +5,14 @@
 /// What both victims share: the lines they exchange with the gauntlet. Gauntlet.
 ///
 /// To the gauntlet:   ready <port> [<ceiling> <slack>] | refused <why> | delivered <number> <from> <bytes> <text>
-///                    | strange <bytes> | pong | paused | resumed | dead | queued <number> | bye
-/// From the gauntlet: ping | pause | resume | kill-authenticator | second-thread | send <count> | stop
+///                    | strange <bytes> | pong | paused | resumed | dead | queued <number> | file | no-file | bye
+/// From the gauntlet: ping | pause | resume | kill-authenticator | second-thread | open-file | send <count>
+///                    | publish <number> | stop
 
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -72,6 +74,9 @@ inline void delivered(std::uint64_t order, std::string_view from, std::string_vi
     say("delivered " + std::to_string(order) + ' ' + std::string{from} + ' ' + std::to_string(body.size()) + ' ' +
         printable(body));
 }
+
+/// Opens a file, as a program does that writes a log or reads its configuration again.
+inline void open_file() { say(std::ifstream{"/proc/self/stat"}.is_open() ? "file" : "no-file"); }
 
 /// Commands on standard input, line by line.
 class commands {
