@@ -171,7 +171,7 @@ int stalling(const people& who, const filling& f, int type, std::uint16_t port) 
 
 /// Reads nothing until it is told to, then everything.
 int sink(const people& who, const filling& f) {
-    ih::context context{{.admission = {.per_key = 64_peers}}};
+    ih::context context{{.admission = {.per_key = ih::peers::from_config(64)}}};
     ih::socket<ih::pull, widest_in, ih::curve_server> sink{context, who.serving(), limits<ih::inbound>(f)};
     sink.bind("tcp://127.0.0.1:*");
     tell("port", house::port_of(sink));
@@ -193,7 +193,7 @@ int sink(const people& who, const filling& f) {
 
 /// Sends until nothing is taken any more; a publisher, which never waits, until all have fallen behind and then some.
 template <class Pattern> int source(const people& who, const filling& f) {
-    ih::context context{{.admission = {.per_key = 64_peers}}};
+    ih::context context{{.admission = {.per_key = ih::peers::from_config(64)}}};
     ih::socket<Pattern, widest_out, ih::curve_server> source{context, who.serving(), limits<ih::outbound>(f)};
     source.bind("tcp://127.0.0.1:*");
     tell("port", house::port_of(source));
