@@ -63,11 +63,13 @@ void tell(const char* what, std::uint64_t number = 0, std::uint64_t second = 0) 
     std::fflush(stdout);
 }
 
-/// Waits for the test's word; false when there is none to come.
-bool told() {
+/// Waits for the test's word; false when there is none to come. The line goes to `said`.
+bool told(std::string* said = nullptr) {
     char word = 0;
-    while (::read(STDIN_FILENO, &word, 1) == 1)
+    while (::read(STDIN_FILENO, &word, 1) == 1) {
         if (word == '\n') return true;
+        if (said != nullptr) *said += word;
+    }
     return false;
 }
 
@@ -175,17 +177,19 @@ int sink(const people& who, const filling& f) {
     ih::socket<ih::pull, widest_in, ih::curve_server> sink{context, who.serving(), limits<ih::inbound>(f)};
     sink.bind("tcp://127.0.0.1:*");
     tell("port", house::port_of(sink));
-    if (!told()) return 1;
+    std::string order;
+    if (!told(&order)) return 1;
+    const std::uint64_t sent = number_in(order);
     decltype(sink)::message m;
     std::uint64_t received = 0;
     const wire::deadline until{60s};
-    // Nothing surfaces where all of it breaks a rule: it has ended when nothing is dropped any more either.
-    for (std::uint64_t dropped = 0; !until.passed();) {
-        if (sink.receive(m, 500ms) == ih::receive_status::received)
-            ++received;
-        else if (dropped == sink.dropped())
-            break;
-        dropped = sink.dropped();
+    // What was stopped comes on when TCP asks again, which may be seconds later. Nothing surfaces where all of it breaks a
+    // rule. And when all has come, nothing more does.
+    for (std::uint64_t before = 0; !until.passed();) {
+        const bool all = received + sink.dropped() >= sent;
+        if (sink.receive(m, all ? 200ms : 5s) == ih::receive_status::received) ++received;
+        if (received + sink.dropped() == before) break;
+        before = received + sink.dropped();
     }
     tell("drained", received, sink.dropped());
     return told() ? 0 : 1;
@@ -267,7 +271,7 @@ void fill_inbound(const filling& f, bool dropped = false) {
     judge<ih::inbound>(dropped ? "dropped" : "inbound", f, above(wire::peak_resident_bytes(victim.pid()), before),
                        settled);
 
-    REQUIRE(victim.write_line("read"));
+    REQUIRE(victim.write_line("read " + std::to_string(sent)));
     const auto drained = victim.read_line_with("drained", 90s);
     REQUIRE(drained);
     CHECK(number_in(*drained, 0) == (dropped ? 0 : sent));
