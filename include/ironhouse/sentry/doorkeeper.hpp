@@ -562,9 +562,7 @@ private:
         // only be waiting for the owner.
         const bool second_of_pair = at.who->what.type == ZMQ_PAIR && at.who->live.load(std::memory_order_relaxed) > 1;
         if (seen.ended && (seen.all_read || second_of_pair)) {
-            count(at, i, -1);
-            one.stage = stage::leaving;
-            hang_up(one.held);
+            show_out(at, i);
             return one.active = false;
         }
         one.skip = std::min<std::uint8_t>(one.quiet, 20);
