@@ -353,11 +353,12 @@ public:
 
     // ---- looking after connections ---------------------------------------------------------------------------------
 
-    void work() {
+    /// `awake`: fd() was readable.
+    void work(bool awake) {
         const auto now = clock::now();
         hear_the_gate(now);
         awake_.clear();
-        table_.awake(awake_);
+        if (awake) table_.awake(awake_);
         for (const index i : awake_) look_at_newly_active(i, now);
         if (!active_.empty() && now >= next_round_) round(now);
         if (next_check_ && now >= *next_check_) check(now);
@@ -505,6 +506,15 @@ private:
         if (!on_ || !is_counted(one)) return;
         one.looked_at = now;
         watch_closely(i);
+    }
+    // The kernel wakes nobody for what libzmq's thread has read by then, so a connection that sends little at a time may pass
+    // for an idle one.
+    void look_at_quietly_active(index i, time now) {
+        connection& one = table_.at(i);
+        if (one.active || one.held < 0 || now - one.looked_at < now_and_then) return;
+        one.looked_at = now;
+        if (traffic seen; is_counted(one) && look(one, seen) && seen.consumed != one.books.consumed)
+            look_at_newly_active(i, now);
     }
     // Twice in a row: in between, all that libzmq had to say was heard, and that may be that the handshake is over.
     [[nodiscard]] static bool too_long_a_handshake(connection& one) noexcept {
@@ -715,7 +725,8 @@ private:
     void check(time now) {
         bool in_doubt = false;
         table_.each([&](index i, connection& one) {
-            if (one.stage == stage::departed || connection_table::libzmq_has(one)) return;
+            if (one.stage == stage::departed) return;
+            if (connection_table::libzmq_has(one)) return look_at_quietly_active(i, now);
             // Its event may be on its way; by the next time all that libzmq has said until now will have been read.
             if (!std::exchange(one.missed, true)) {
                 in_doubt = true;

@@ -38,6 +38,8 @@
 #include <vector>
 
 #include <csignal>
+#include <poll.h>
+#include <pthread.h>
 #include <sodium/randombytes.h>
 #include <zmq.hpp>
 
@@ -204,7 +206,8 @@ private:
     struct watched {
         std::shared_ptr<enrolment> who;
         zmq::socket_t reader;
-        ward* door = nullptr;
+        int fd; // of the reader
+        ward* door;
         supervisor keeper = {};
         std::uint64_t reported[4] = {};
     };
@@ -288,15 +291,21 @@ private:
     // ---- the sentry's thread ---------------------------------------------------------------------------------------
 
     void run() noexcept {
+#if defined(__linux__)
+        ::pthread_setname_np(::pthread_self(), "ironhouse"); // as top and gdb show it
+#endif
         for (;;) {
             try {
-                wait();
-                const bool last = take_commands();
+                const work now = wait();
+                bool last = false;
                 // First who is there, then who they are, then what they do.
-                read_monitors();
-                serve_newcomers();
-                keeper_.work();
-                collect_counts();
+                if (now.everything) {
+                    last = take_commands();
+                    read_monitors();
+                    serve_newcomers();
+                    collect_counts();
+                }
+                keeper_.work(now.awake);
                 keep_connected();
                 herald_.flush(clock::now(), last);
                 if (last) break;
@@ -310,24 +319,35 @@ private:
         zap_.close();
     }
 
-    void wait() {
+    // What there is to do. A look at busy connections is due every other millisecond, and needs none of the rest.
+    struct work {
+        bool everything; // somebody said something, or an answer is still to be settled
+        bool awake;      // an idle connection has something to look at
+    };
+    work wait() {
         polled_.clear();
-        polled_.push_back({nullptr, bell_.fd(), ZMQ_POLLIN, 0});
-        if (zap_ && !unsettled_) polled_.push_back({zap_.handle(), 0, ZMQ_POLLIN, 0});
-        if (keeper_.fd() >= 0) polled_.push_back({nullptr, keeper_.fd(), ZMQ_POLLIN, 0});
-        for (watched& each : watched_) polled_.push_back({each.reader.handle(), 0, ZMQ_POLLIN, 0});
+        polled_.push_back({bell_.fd(), POLLIN, 0});
+        // Each is read until nothing is left before the next wait, as libzmq's descriptors ask for.
+        for (const watched& each : watched_) polled_.push_back({each.fd, POLLIN, 0});
+        if (zap_ && !unsettled_) polled_.push_back({zap_.get(zmq::sockopt::fd), POLLIN, 0});
+        const std::size_t of_others = polled_.size();
+        if (keeper_.fd() >= 0) polled_.push_back({keeper_.fd(), POLLIN, 0});
         auto until = herald_.next();
-        if (const auto due = keeper_.next(); due && (!until || *due < *until)) until = due;
+        if (const auto soon = keeper_.next(); soon && (!until || *soon < *until)) until = soon;
         for (const watched& each : watched_)
-            if (const auto due = each.keeper.next(); due && (!until || *due < *until)) until = due;
+            if (const auto soon = each.keeper.next(); soon && (!until || *soon < *until)) until = soon;
         if (unsettled_) until = clock::now() + std::chrono::milliseconds{1};
-        long timeout = -1;
+        int timeout = -1;
         if (until) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - clock::now());
-            timeout = static_cast<long>(std::max<std::chrono::milliseconds::rep>(left.count(), 0));
+            timeout = static_cast<int>(std::clamp<std::chrono::milliseconds::rep>(left.count(), 0, 3'600'000));
         }
-        ::zmq_poll(polled_.data(), static_cast<int>(polled_.size()), timeout);
-        bell_.lower();
+        work found{unsettled_.has_value(), false};
+        if (::poll(polled_.data(), static_cast<nfds_t>(polled_.size()), timeout) <= 0) return found;
+        if (polled_.front().revents != 0) bell_.lower();
+        for (std::size_t i = 0; i != of_others; ++i) found.everything = found.everything || polled_[i].revents != 0;
+        found.awake = of_others != polled_.size() && polled_.back().revents != 0;
+        return found;
     }
 
     // True when this is the last round.
@@ -348,7 +368,8 @@ private:
         switch (said.what) {
         case order::add: {
             ward& charge = keeper_.take_on(said.who);
-            watched_.push_back({std::move(said.who), std::move(said.reader), &charge});
+            const int fd = said.reader.get(zmq::sockopt::fd);
+            watched_.push_back({std::move(said.who), std::move(said.reader), fd, &charge});
             break;
         }
         case order::close:
@@ -602,6 +623,7 @@ private:
             }
             if (zap_) zap_.close();
             unsettled_.reset();
+            bell_.raise(); // whatever was being read is read to its end
             herald_.tell({reason::sentry_failed, 1, 0, {}, {}, {}, why}, clock::now());
         } catch (...) {
             die("the sentry failed, and failed again while shutting the door");
@@ -642,7 +664,7 @@ private:
     doorkeeper keeper_;
     std::vector<watched> watched_;
     std::optional<unsettled> unsettled_;
-    std::vector<zmq_pollitem_t> polled_;
+    std::vector<pollfd> polled_;
     std::uint64_t handshakes_admitted_ = 0;
 
     std::thread thread_; // last: it uses everything above

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+#include <ironhouse/sentry/doorkeeper.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <zmq.h>
+
+#include "callers.hpp"
+#include "catch.hpp"
+
+namespace ih = ironhouse;
+using ih::reason;
+using namespace ih::detail;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A doorkeeper with one socket. The test is libzmq, which accepts and reads, and the owner, who receives.
+class house {
+public:
+    explicit house(const ih::admission_limits& allowed, std::int64_t peers = 4, int type = ZMQ_PULL)
+        : gate_{allowed, false, bell_}, keeper{events, allowed, gate_}, socket{keeper.take_on(opened(peers, type))} {}
+    ~house() { keeper.retire(socket); }
+    house(const house&) = delete;
+    house& operator=(const house&) = delete;
+
+    /// Comes in, and goes through what a handshake has until the authenticator is asked.
+    [[nodiscard]] caller knock() {
+        caller made = step.visit();
+        keeper.opened(socket, made.ours, step.address(), false);
+        made.sends(600);
+        made.is_sent(300);
+        return made;
+    }
+    /// The same, and is let in under that name.
+    [[nodiscard]] caller guest(std::string_view name) {
+        caller made = knock();
+        bool others = true;
+        const auto asked = keeper.candidates(socket, "127.0.0.1", others);
+        REQUIRE(asked.size() == 1);
+        CHECK_FALSE(others);
+        keeper.admit(socket, asked.front().where, name, ++serial);
+        return made;
+    }
+    void leaves(caller& who) {
+        who.hang_up();
+        const int number = who.ours;
+        ended = keeper.closed(socket, number);
+        who.let_go();
+    }
+    /// So many bytes come in, and libzmq reads them. The doorkeeper is there when the first one comes.
+    void hears(const caller& from, std::size_t bytes) {
+        from.sends_unread();
+        keeper.work(true);
+        from.is_read();
+        from.sends(bytes - 1);
+    }
+    /// The owner receives so much of the one with that serial number.
+    void receives(std::uint64_t whose, std::int64_t bytes, std::uint64_t messages) const {
+        enrolment& record = *socket.who;
+        {
+            const std::lock_guard held{record.lock};
+            record.shares.push_back({static_cast<std::int64_t>(whose), bytes});
+        }
+        record.taken_messages += messages;
+        record.taken_bytes += static_cast<std::uint64_t>(bytes);
+    }
+    /// Lets the doorkeeper work until that is so; false when it does not become so.
+    [[nodiscard]] bool works_until(const std::function<bool()>& so, std::chrono::milliseconds patience = 10s) {
+        const auto until = std::chrono::steady_clock::now() + patience;
+        do {
+            keeper.work(true);
+            if (so()) return true;
+            std::this_thread::sleep_for(500us);
+        } while (std::chrono::steady_clock::now() < until);
+        return false;
+    }
+    [[nodiscard]] reason place_for(std::string_view who) { return keeper.place_for(socket, who, "127.0.0.1"); }
+
+    ih::detail::herald events{{}};
+    doorstep step;
+    std::uint64_t serial = 0;
+    std::optional<reason> ended;
+
+private:
+    static std::shared_ptr<enrolment> opened(std::int64_t peers, int type) {
+        terms said;
+        said.pattern = "pull";
+        said.domain = "orders";
+        said.authenticates = true;
+        said.type = type;
+        said.peers = peers;
+        said.queue = 100;
+        said.frames = 4;
+        said.frame = 4096;
+        return std::make_shared<enrolment>(7, std::move(said));
+    }
+    wake bell_;
+    gate gate_;
+
+public:
+    doorkeeper keeper;
+    ward& socket;
+};
+
+} // namespace
+
+TEST_CASE("a place is taken by who is let in, and free again when it has left", "[sentry][T3.1]") {
+    house at{{}, 1};
+    CHECK(at.place_for("ann") == reason::client_admitted);
+    auto ann = at.guest("ann");
+    CHECK(at.place_for("ben") == reason::refused_full);
+    at.leaves(ann);
+    CHECK(at.ended == reason::disconnected);
+    CHECK(at.place_for("ben") == reason::client_admitted);
+}
+
+TEST_CASE("whoever has left unread messages keeps its place until little is unread, and no longer",
+          "[sentry][T3.1][B1]") {
+    house at{{.per_key = ih::peers::from_config(1)}};
+    auto ben = at.guest("ben");
+    auto ann = at.guest("ann");
+    const std::uint64_t bens = 1;
+    // Ben's burst makes the guard watchful; ann's come after that, and then she leaves.
+    at.hears(ben, 1'000'000);
+    REQUIRE(at.works_until([&] { return at.socket.eye.watchful(); }));
+    at.hears(ann, 200'000);
+    REQUIRE(at.works_until([&] { return at.socket.eye.unread() >= 1'150'000; }));
+    at.leaves(ann);
+    CHECK(at.ended == reason::disconnected);
+    CHECK(at.place_for("ann") == reason::refused_per_key);
+    // The owner has received what was ben's. What is left is too little to stay awake for.
+    at.receives(bens, 1'000'000, 61);
+    REQUIRE(at.works_until([&] { return !at.socket.eye.watchful(); }));
+    CHECK(at.place_for("ann") == reason::client_admitted);
+    CHECK(at.socket.departed == 0);
+}
+
+TEST_CASE("what came before the guard woke is not forgiven on an owner's word that it has nothing to read",
+          "[sentry][B1]") {
+    house at{{}};
+    auto eve = at.guest("eve");
+    auto ann = at.guest("ann");
+    at.hears(ann, 5'000); // she has said something, and may hold it
+    at.hears(eve, 1'000'000);
+    REQUIRE(at.works_until([&] { return at.socket.eye.watchful(); }));
+    enrolment& record = *at.socket.who;
+    // Nothing is received; the queues are empty, each time that is asked.
+    const auto answers = [&] { record.answer = record.question.load(); };
+    CHECK_FALSE(at.works_until([&] { return answers(), !at.socket.eye.watchful(); }, 300ms));
+    CHECK(at.events.count(reason::cut_over_budget) == 0);
+    // A little more than one message may have, and it is over.
+    at.hears(eve, 100'000);
+    CHECK(at.works_until([&] { return answers(), at.events.count(reason::cut_over_budget) == 1; }));
+    CHECK(eve.ended());
+    CHECK_FALSE(ann.ended());
+}
+
+TEST_CASE("what libzmq read before the doorkeeper could look is found all the same", "[sentry][B1]") {
+    house at{{}};
+    auto ann = at.guest("ann");
+    ann.sends(2'000'000);
+    CHECK(at.works_until([&] { return at.socket.eye.unread() >= 1'990'000; }));
+}
+
+TEST_CASE("an event that comes after libzmq was seen to have closed is still that connection's", "[sentry][B4]") {
+    house at{{}};
+    auto ann = at.guest("ann");
+    const int number = ann.ours;
+    ann.hang_up();
+    ann.let_go();
+    // One look sees that it is closed; its event is on its way.
+    at.keeper.check_soon();
+    std::this_thread::sleep_for(2ms);
+    at.keeper.work(true);
+    CHECK(at.keeper.closed(at.socket, number) == reason::disconnected);
+    CHECK(at.socket.established == 0);
+}
+
+TEST_CASE("a connection that ends without an event is let go of", "[sentry][B4]") {
+    house at{{}};
+    auto ann = at.guest("ann");
+    ann.hang_up();
+    ann.let_go();
+    at.keeper.check_soon();
+    CHECK(at.works_until([&] { return at.socket.established == 0; }));
+}
+
+TEST_CASE("of several that may have asked, it is the one that was written to since", "[sentry][T6.1]") {
+    house at{{}};
+    auto ann = at.knock();
+    auto ben = at.knock();
+    bool others = true;
+    const auto asked = at.keeper.candidates(at.socket, "127.0.0.1", others);
+    REQUIRE(asked.size() == 2);
+    bool left = true;
+    CHECK(at.keeper.answered(asked, left) == connection_table::none);
+    CHECK_FALSE(left);
+    ben.is_sent(50);
+    const auto it = at.keeper.answered(asked, left);
+    REQUIRE(it != connection_table::none);
+    at.keeper.admit(at.socket, it, "ben", 1);
+    // Whoever was hung up on may have asked before that.
+    at.keeper.show_out_all(at.socket, at.keeper.candidates(at.socket, "127.0.0.1", others));
+    CHECK(ann.ended());
+    CHECK_FALSE(ben.ended());
+    CHECK(at.keeper.candidates(at.socket, "127.0.0.1", others).empty());
+    CHECK(others);
+}
+
+TEST_CASE("one refusal is one failure of its address", "[sentry][T3.2]") {
+    house at{{}};
+    for (unsigned n = 0; n != turnstile::forgiven; ++n) {
+        auto mallory = at.knock();
+        bool others = false;
+        const auto asked = at.keeper.candidates(at.socket, "127.0.0.1", others);
+        REQUIRE(asked.size() == 1);
+        at.keeper.refused(asked.front().where);
+        at.leaves(mallory);
+    }
+    CHECK(at.events.count(reason::refused_too_fast) == 0);
+    const auto next = at.knock();
+    CHECK_FALSE(next.ended());
+    CHECK(at.events.count(reason::refused_too_fast) == 0);
+}
