@@ -778,9 +778,8 @@ private:
                 // Proxies on the way of a request each add an envelope that is taken off unseen: as much as sixteen of them.
                 const std::size_t its = bytes + (type == ZMQ_REP ? 16 * on_the_line(5) : 0);
                 const std::lock_guard held{record->lock};
-                const auto at = std::find_if(record->shares.begin(), record->shares.end(),
-                                             [&](const auto& each) { return each.whose == whose; });
-                if (at != record->shares.end())
+                auto* const at = record->shares.find([&](const auto& each) { return each.whose == whose; });
+                if (at != nullptr)
                     at->bytes += static_cast<std::int64_t>(its);
                 else
                     record->shares.push_back({whose, static_cast<std::int64_t>(its)});

@@ -7,13 +7,13 @@
 
 #include <ironhouse/core/units.hpp>
 #include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/row.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 #include <sodium/crypto_shorthash.h>
 
@@ -101,29 +101,35 @@ private:
     }
     [[nodiscard]] visitor* find(std::uint64_t name) noexcept {
         // A page of numbers is looked through faster than a tree is walked.
-        const auto at = std::find(names_.begin(), names_.end(), name);
-        return at == names_.end() ? nullptr : &visitors_[static_cast<std::size_t>(at - names_.begin())];
+        for (std::size_t i = 0; i != names_.size(); ++i)
+            if (names_[i] == name) return &visitors_[i];
+        return nullptr;
     }
     visitor& visitor_of(std::string_view address, time now) {
         const std::uint64_t name = name_of(address);
         if (visitor* const known = find(name)) return *known;
         const visitor fresh{burst_, now, time{}, 0};
         if (visitors_.size() < most_addresses) {
-            names_.reserve(names_.size() + 1);
             visitors_.push_back(fresh);
-            names_.push_back(name);
+            try {
+                names_.push_back(name);
+            } catch (...) {
+                visitors_.pop_back();
+                throw;
+            }
             return visitors_.back();
         }
-        const auto oldest = std::min_element(visitors_.begin(), visitors_.end(),
-                                             [](const visitor& a, const visitor& b) { return a.seen < b.seen; });
-        names_[static_cast<std::size_t>(oldest - visitors_.begin())] = name;
-        return *oldest = fresh;
+        std::size_t oldest = 0;
+        for (std::size_t i = 1; i != visitors_.size(); ++i)
+            if (visitors_[i].seen < visitors_[oldest].seen) oldest = i;
+        names_[oldest] = name;
+        return visitors_[oldest] = fresh;
     }
 
     double rate_, burst_;
     unsigned char key_[crypto_shorthash_KEYBYTES];
-    std::vector<std::uint64_t> names_; // of the visitor in the same place
-    std::vector<visitor> visitors_;
+    row<std::uint64_t> names_; // of the visitor in the same place
+    row<visitor> visitors_;
 };
 
 /// Who has come and not finished its handshake, by age and by neighbourhood. Elements are numbers of the caller's.
@@ -134,25 +140,19 @@ public:
 
     /// `neighbourhood`: an IPv4 /24 or an IPv6 /64, as a number.
     void come(number who, std::uint64_t neighbourhood) {
-        const auto at = std::find_if(crowds_.begin(), crowds_.end(), [&](const crowd& each) {
-            return each.many != 0 && each.neighbourhood == neighbourhood;
-        });
-        auto of = static_cast<std::size_t>(at - crowds_.begin());
-        guests_.reserve(guests_.size() + 1);
-        if (at == crowds_.end()) {
-            const auto empty =
-                std::find_if(crowds_.begin(), crowds_.end(), [](const crowd& each) { return each.many == 0; });
-            of = static_cast<std::size_t>(empty - crowds_.begin());
-            if (empty == crowds_.end()) crowds_.emplace_back();
-            crowds_[of] = {neighbourhood, 0};
+        crowd* of =
+            crowds_.find([&](const crowd& each) { return each.many != 0 && each.neighbourhood == neighbourhood; });
+        if (of == nullptr) {
+            of = crowds_.find([](const crowd& each) { return each.many == 0; });
+            if (of == nullptr) of = &crowds_.push_back({});
+            *of = {neighbourhood, 0};
         }
-        ++crowds_[of].many;
-        guests_.push_back({who, static_cast<std::uint32_t>(of)});
+        guests_.push_back({who, static_cast<std::uint32_t>(of - crowds_.begin())});
+        ++of->many;
     }
     void go(number who) noexcept {
-        const auto at =
-            std::find_if(guests_.begin(), guests_.end(), [&](const guest& each) { return each.who == who; });
-        if (at == guests_.end()) return;
+        guest* const at = guests_.find([&](const guest& each) { return each.who == who; });
+        if (at == nullptr) return;
         --crowds_[at->crowd].many;
         guests_.erase(at);
     }
@@ -177,8 +177,8 @@ private:
         number who;
         std::uint32_t crowd;
     };
-    std::vector<guest> guests_; // the oldest first
-    std::vector<crowd> crowds_; // where many is 0, the place is free
+    row<guest> guests_; // the oldest first
+    row<crowd> crowds_; // where many is 0, the place is free
 };
 
 } // namespace detail

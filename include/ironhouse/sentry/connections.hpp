@@ -9,6 +9,7 @@
 
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/kernel_socket.hpp>
+#include <ironhouse/detail/row.hpp>
 #include <ironhouse/sentry/guard.hpp>
 
 #include <algorithm>
@@ -18,7 +19,6 @@
 #include <cstring>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include <unistd.h>
 #if defined(__linux__)
@@ -109,7 +109,7 @@ public:
         index where = 0;
         if (free_.empty()) {
             where = static_cast<index>(slots_.size());
-            slots_.emplace_back();
+            slots_.push_back({});
         } else {
             where = free_.back();
             free_.pop_back();
@@ -117,7 +117,7 @@ public:
         slots_[where] = std::move(made);
         ++used_;
         if (static_cast<std::size_t>(number) >= by_number_.size())
-            by_number_.resize(static_cast<std::size_t>(number) + 64, none);
+            by_number_.grow_to(static_cast<std::size_t>(number) + 64, none);
         by_number_[static_cast<std::size_t>(number)] = where;
         return where;
     }
@@ -184,7 +184,7 @@ public:
 #endif
     }
     /// Which idle connections have something to read now; at most 64 at a time.
-    void awake(std::vector<index>& into) {
+    void awake(row<index>& into) {
 #if defined(__linux__)
         epoll_event events[64];
         const int many = ::epoll_wait(epoll_, events, 64, 0);
@@ -231,9 +231,9 @@ private:
 
     int epoll_ = -1;
     int spare_ = -1;
-    std::vector<connection> slots_;
-    std::vector<index> free_;
-    std::vector<index> by_number_;
+    row<connection> slots_;
+    row<index> free_;
+    row<index> by_number_;
     std::size_t used_ = 0;
 };
 

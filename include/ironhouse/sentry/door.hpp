@@ -5,6 +5,7 @@
 /// The sentry as sockets see it: a small interface, so that a socket header stays cheap to parse. Layer: sentry.
 
 #include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/row.hpp>
 #include <ironhouse/detail/wake.hpp>
 #include <ironhouse/keys/keyring.hpp>
 #include <ironhouse/sentry/events.hpp>
@@ -71,7 +72,7 @@ struct enrolment {
         std::int64_t whose;
         std::int64_t bytes;
     };
-    std::vector<share> shares;
+    row<share> shares;
 };
 
 /// What a socket asks of the sentry. Every call is made on the socket's owner thread.

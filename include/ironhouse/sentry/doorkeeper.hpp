@@ -8,6 +8,7 @@
 
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/kernel_socket.hpp>
+#include <ironhouse/detail/row.hpp>
 #include <ironhouse/sentry/admission.hpp>
 #include <ironhouse/sentry/connections.hpp>
 #include <ironhouse/sentry/door.hpp>
@@ -26,7 +27,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -115,8 +115,7 @@ public:
     }
 
     [[nodiscard]] ward& take_on(const std::shared_ptr<enrolment>& who) {
-        wards_.push_back(std::make_unique<ward>(who));
-        return *wards_.back();
+        return *wards_.push_back(std::make_unique<ward>(who));
     }
     /// The socket is closed: what libzmq still sends for it, it sends on its own.
     void retire(const ward& of) {
@@ -126,7 +125,7 @@ public:
             gate_.forget(one.number, one.generation);
             table_.drop(i);
         });
-        std::erase_if(wards_, [&](const std::unique_ptr<ward>& each) { return each.get() == &of; });
+        wards_.erase_if([&](const std::unique_ptr<ward>& each) { return each.get() == &of; });
     }
     /// libzmq may have ended connections without an event.
     void check_soon() {
@@ -240,8 +239,8 @@ public:
     };
     /// Half-open connections of that socket and address that have said all that a handshake needs.
     /// `others`: there are some that were hung up on, and may have asked before that.
-    [[nodiscard]] std::vector<candidate> candidates(ward& at, std::string_view address, bool& others) {
-        std::vector<candidate> found;
+    [[nodiscard]] row<candidate> candidates(ward& at, std::string_view address, bool& others) {
+        row<candidate> found;
         others = false;
         const bool over_ipc =
             address.starts_with("localhost:"); // and then user, group and process, in libzmq's spelling
@@ -262,7 +261,7 @@ public:
         return found;
     }
     /// Which of them has waited longest for an answer: libzmq asks for one after the other.
-    [[nodiscard]] const candidate& first_of(const std::vector<candidate>& of) {
+    [[nodiscard]] const candidate& first_of(const row<candidate>& of) {
         std::uint32_t longest = 0;
         const candidate* first = &of.front();
         for (const candidate& each : of) {
@@ -274,19 +273,19 @@ public:
         return *first;
     }
     /// One of them was let in, and it is not known which: it would be served without being counted. They come again.
-    void show_out_all(ward& at, const std::vector<candidate>& of) {
+    void show_out_all(ward& at, const row<candidate>& of) {
         for (const candidate& each : of)
             if (const connection& one = table_.at(each.where);
                 one.cookie == each.cookie && one.stage == stage::half_open)
                 show_out(at, each.where);
     }
     /// One of them is about to be let in: it may send as soon as it is told so.
-    void expect(ward& at, const std::vector<candidate>& of) {
+    void expect(ward& at, const row<candidate>& of) {
         for (const candidate& each : of) allow(at, table_.at(each.where));
     }
     /// Which of them has been answered: it is the one that libzmq has written to since; `none` while there is none. Then
     /// `left` says whether one of them is gone: it may have been that one, and nothing will be written any more.
-    [[nodiscard]] index answered(const std::vector<candidate>& of, bool& left) {
+    [[nodiscard]] index answered(const row<candidate>& of, bool& left) {
         left = false;
         for (const candidate& each : of) {
             const connection& one = table_.at(each.where);
@@ -749,9 +748,9 @@ private:
     gate& gate_;
     waiting_room room_;
     connection_table table_;
-    std::vector<std::unique_ptr<ward>> wards_;
-    std::vector<index> active_, awake_, suspects_;
-    std::vector<enrolment::share> shares_;
+    row<std::unique_ptr<ward>> wards_;
+    row<index> active_, awake_, suspects_;
+    row<enrolment::share> shares_;
     time next_round_{}, trimmed_{};
     std::optional<time> next_check_, trim_at_;
     int checks_soon_ = 0, trims_ = 0;

@@ -10,6 +10,7 @@
 
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/kernel_socket.hpp>
+#include <ironhouse/detail/row.hpp>
 #include <ironhouse/detail/runtime_registry.hpp>
 #include <ironhouse/detail/wake.hpp>
 #include <ironhouse/sentry/admission.hpp>
@@ -24,7 +25,6 @@
 #include <mutex>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <sys/socket.h>
 
@@ -100,7 +100,7 @@ public:
         if (generation == 0) return;
         const auto at = static_cast<std::size_t>(fd);
         const std::lock_guard held{lock_};
-        if (at >= served_.size()) served_.resize(at + 64);
+        if (at >= served_.size()) served_.grow_to(at + 64, {});
         served_[at] = {generation, who, who->taken_bytes.load(std::memory_order_relaxed), budget, lenient};
         (void)runtime_limit(fd, generation, static_cast<std::uint64_t>(budget));
     }
@@ -133,9 +133,9 @@ public:
         bool served;
     };
     struct tidings {
-        std::vector<refusal> refusals; // some of them
-        std::uint64_t unsaid[3] = {};  // the rest: too fast, full, descriptors
-        std::vector<cut> cuts;
+        row<refusal> refusals;        // some of them
+        std::uint64_t unsaid[3] = {}; // the rest: too fast, full, descriptors
+        row<cut> cuts;
         bool room_wanted = false;
     };
     /// What is new since the last time.
@@ -173,10 +173,10 @@ private:
         return at < served_.size() && served_[at].generation == generation ? &served_[at] : nullptr;
     }
     template <class Which> void forget_listeners(Which which) {
-        std::vector<listener> gone;
+        row<listener> gone;
         {
             const std::lock_guard held{lock_};
-            std::erase_if(listeners_, [&](const listener& each) {
+            listeners_.erase_if([&](const listener& each) {
                 if (!which(each)) return false;
                 gone.push_back(each);
                 return true;
@@ -194,9 +194,8 @@ private:
             peer_address from;
             read_address(it.from, it.from_size, from);
             const std::lock_guard held{lock_};
-            const auto at = std::find_if(listeners_.begin(), listeners_.end(),
-                                         [&](const listener& each) { return each.fd == it.listener; });
-            if (at == listeners_.end()) return true;
+            const listener* const at = listeners_.find([&](const listener& each) { return each.fd == it.listener; });
+            if (at == nullptr) return true;
             const int left = descriptor_limit() - reserve_ - it.fd;
             if (left <= in_motion) said_.room_wanted = true;
             if (left <= in_motion / 4) return refuse(reason::refused_descriptors, 2, *at, from);
@@ -240,8 +239,8 @@ private:
     wake& bell_;
     std::mutex lock_; // guards what follows
     turnstile turnstile_;
-    std::vector<listener> listeners_;
-    std::vector<served> served_; // by descriptor number
+    row<listener> listeners_;
+    row<served> served_; // by descriptor number
     tidings said_;
     bool news_ = false;
 };

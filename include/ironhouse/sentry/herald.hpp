@@ -5,6 +5,7 @@
 /// Collects equal events, so that an attack cannot flood whoever listens, and counts them all. Layer: sentry.
 
 #include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/row.hpp>
 #include <ironhouse/sentry/events.hpp>
 
 #include <array>
@@ -15,7 +16,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace ironhouse::inline IRONHOUSE_ABI::detail {
 
@@ -73,11 +73,9 @@ public:
     /// Forgets a socket that is gone, after delivering what waited.
     void forget(std::uint64_t socket, time now) {
         (void)now;
-        const auto first = place_of(socket, reason{});
-        const auto last = place_of(socket + 1, reason{});
-        for (auto at = first; at != last; ++at)
-            if (at->waiting != 0) deliver(at->collected());
-        buckets_.erase(first, last);
+        for (const bucket& each : buckets_)
+            if (each.socket == socket && each.waiting != 0) deliver(each.collected());
+        buckets_.erase_if([&](const bucket& each) { return each.socket == socket; });
     }
     [[nodiscard]] std::uint64_t count(reason why) const noexcept {
         return counts_[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);
@@ -101,7 +99,7 @@ private:
         [[nodiscard]] event collected() const noexcept { return {why, waiting, socket, domain, peer, address, detail}; }
     };
     // Where this bucket is, or where it belongs.
-    std::vector<bucket>::iterator place_of(std::uint64_t socket, reason why) noexcept {
+    bucket* place_of(std::uint64_t socket, reason why) noexcept {
         auto first = buckets_.begin(), last = buckets_.end();
         while (first != last) {
             const auto middle = first + (last - first) / 2;
@@ -115,11 +113,11 @@ private:
     bucket& bucket_of(std::uint64_t socket, reason why) {
         const auto at = place_of(socket, why);
         if (at != buckets_.end() && at->socket == socket && at->why == why) return *at;
-        return *buckets_.insert(at, bucket{socket, why});
+        return buckets_.insert(at, bucket{socket, why});
     }
 
     event_callback to_;
-    std::vector<bucket> buckets_; // sorted; std::map would cost every including file more than all of this class
+    row<bucket> buckets_; // sorted; std::map would cost every including file more than all of this class
     std::array<std::atomic<std::uint64_t>, reason_count> counts_{};
 };
 

@@ -8,6 +8,7 @@
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/ownership.hpp>
+#include <ironhouse/detail/row.hpp>
 #include <ironhouse/detail/runtime_check.hpp>
 #include <ironhouse/detail/sodium.hpp>
 #include <ironhouse/detail/user_mark.hpp>
@@ -35,7 +36,6 @@
 #include <string_view>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include <csignal>
 #include <poll.h>
@@ -215,7 +215,7 @@ private:
     // An authentication request that was answered, and is not known yet by whom it was made.
     struct unsettled {
         std::uint64_t socket;
-        std::vector<doorkeeper::candidate> whose;
+        row<doorkeeper::candidate> whose;
         bool others; // somebody else may have asked
         verdict judged;
         std::uint64_t serial;
@@ -250,7 +250,7 @@ private:
         domains_.push_back({what.domain, what.clients, 1});
     }
     void give_back_domain(const enrolment& who) {
-        std::erase_if(domains_, [&](domain_claim& claim) {
+        domains_.erase_if([&](domain_claim& claim) {
             return claim.name == who.what.domain && who.what.authenticates && --claim.sockets == 0;
         });
     }
@@ -352,7 +352,7 @@ private:
 
     // True when this is the last round.
     bool take_commands() {
-        std::vector<command> taken;
+        row<command> taken;
         bool last = false;
         {
             const std::lock_guard held{lock_};
@@ -382,11 +382,11 @@ private:
                 collect_counts(*found, now);
                 keeper_.retire(*found->door);
             }
-            std::erase_if(watched_, [&](const watched& each) { return each.who == said.who; });
+            watched_.erase_if([&](const watched& each) { return each.who == said.who; });
             herald_.forget(said.who->number, now);
             const std::lock_guard held{lock_};
             give_back_domain(*said.who);
-            std::erase_if(records_, [&](const auto& weak) { return weak.expired() || weak.lock() == said.who; });
+            records_.erase_if([&](const auto& weak) { return weak.expired() || weak.lock() == said.who; });
             break;
         }
         case order::supervise:
@@ -405,9 +405,7 @@ private:
     }
 
     watched* find(std::uint64_t number) {
-        const auto at = std::find_if(watched_.begin(), watched_.end(),
-                                     [&](const watched& each) { return each.who->number == number; });
-        return at == watched_.end() ? nullptr : &*at;
+        return watched_.find([&](const watched& each) { return each.who->number == number; });
     }
 
     void serve_newcomers() {
@@ -439,17 +437,17 @@ private:
         verdict judged;
         std::string_view domain, address;
         watched* at = nullptr;
-        std::vector<doorkeeper::candidate> whose; // the connection that asks, or those of which one does
+        row<doorkeeper::candidate> whose; // the connection that asks, or those of which one does
         bool others = false;
         if (const auto asked = read_zap(frames)) {
             address = asked->address;
-            const auto found = std::find_if(watched_.begin(), watched_.end(), [&](const watched& each) {
+            watched* const found = watched_.find([&](const watched& each) {
                 return !each.who->zap_domain.empty() && each.who->zap_domain == asked->domain;
             });
-            if (found == watched_.end() || !found->who->what.authenticates) {
+            if (found == nullptr || !found->who->what.authenticates) {
                 judged = {reason::refused_unknown_domain, {}};
             } else {
-                at = &*found;
+                at = found;
                 domain = at->who->what.domain;
                 judged = decide(*asked, at->who->what.clients ? &*at->who->what.clients : nullptr,
                                 std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
@@ -495,7 +493,9 @@ private:
         if (at == nullptr || whose.empty()) return;
         // Whoever is hung up on is written nothing by which it could be told. Should it be another one, that one comes again.
         if (is_passing(judged.why)) {
-            whose = {keeper_.first_of(whose)};
+            const doorkeeper::candidate first = keeper_.first_of(whose);
+            whose.clear();
+            whose.push_back(first);
             others = false;
         }
         unsettled_.emplace(
@@ -649,9 +649,9 @@ private:
     zmq::socket_t zap_;
 
     std::mutex lock_; // guards what follows, up to the blank line
-    std::vector<command> commands_;
-    std::vector<std::weak_ptr<enrolment>> records_;
-    std::vector<domain_claim> domains_;
+    row<command> commands_;
+    row<std::weak_ptr<enrolment>> records_;
+    row<domain_claim> domains_;
     std::uint64_t sockets_opened_ = 0;
     bool stopping_ = false;
     bool standing_ = true;
@@ -662,9 +662,9 @@ private:
 
     // The sentry's thread only.
     doorkeeper keeper_;
-    std::vector<watched> watched_;
+    row<watched> watched_;
     std::optional<unsettled> unsettled_;
-    std::vector<pollfd> polled_;
+    row<pollfd> polled_;
     std::uint64_t handshakes_admitted_ = 0;
 
     std::thread thread_; // last: it uses everything above

@@ -5,6 +5,7 @@
 /// Decides when a connecting socket must be connected again, because libzmq gave up. Layer: sentry.
 
 #include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/row.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -26,10 +27,10 @@ public:
     static constexpr std::chrono::milliseconds longest{10'000};
 
     void watch(const std::string& endpoint) {
-        if (find(endpoint) == watched_.end()) watched_.push_back({endpoint, 0, std::nullopt});
+        if (find(endpoint) == nullptr) watched_.push_back({endpoint, 0, std::nullopt});
     }
     void forget(const std::string& endpoint) {
-        if (const auto at = find(endpoint); at != watched_.end()) watched_.erase(at);
+        if (entry* const at = find(endpoint); at != nullptr) watched_.erase(at);
     }
 
     /// A connection ended, or its handshake failed. `jitter` is 0 to 255, so that many clients do not come back at once.
@@ -81,19 +82,19 @@ private:
         unsigned failures;
         std::optional<time> due;
     };
-    std::vector<entry>::iterator find(std::string_view endpoint) {
-        return std::find_if(watched_.begin(), watched_.end(), [&](const entry& e) { return e.endpoint == endpoint; });
+    entry* find(std::string_view endpoint) {
+        return watched_.find([&](const entry& e) { return e.endpoint == endpoint; });
     }
     // libzmq names an endpoint as it was given until the first connection, by its resolved address afterwards: a host
     // name, or a source address, is then recognised by its port.
     template <class Action> void each(std::string_view address, Action action) {
-        if (const auto exact = find(address); exact != watched_.end()) return action(*exact);
+        if (entry* const exact = find(address); exact != nullptr) return action(*exact);
         const auto port = address.substr(std::min(address.rfind(':'), address.size()));
         for (entry& e : watched_)
             if (!port.empty() && std::string_view{e.endpoint}.ends_with(port)) action(e);
     }
 
-    std::vector<entry> watched_;
+    row<entry> watched_;
 };
 
 } // namespace ironhouse::inline IRONHOUSE_ABI::detail

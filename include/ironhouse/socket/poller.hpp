@@ -7,6 +7,7 @@
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/core/pattern.hpp>
 #include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/row.hpp>
 #include <ironhouse/detail/socket_core.hpp>
 #include <ironhouse/socket/socket.hpp>
 #include <ironhouse/socket/socket_ref.hpp>
@@ -17,7 +18,6 @@
 #include <cstdint>
 #include <optional>
 #include <stop_token>
-#include <vector>
 
 #include <zmq.h>
 
@@ -58,12 +58,12 @@ public:
               poll_for what = can_receive<Pattern> ? poll_for::receiving : poll_for::sending) {
         (void)which.core_->must_look_up();
         entries_.reserve(entries_.size() + 1);
-        items_.reserve(2 * entries_.size() + 3);
-        ready_.reserve(entries_.size() + 1);
-        entries_.push_back({which.core_, static_cast<short>(what == poll_for::receiving ? ZMQ_POLLIN
-                                                            : what == poll_for::sending ? ZMQ_POLLOUT
-                                                                                        : ZMQ_POLLIN | ZMQ_POLLOUT)});
-        ready_.push_back(0);
+        items_.reserve(2 * entries_.size() + 2);
+        entries_.push_back({which.core_,
+                            static_cast<short>(what == poll_for::receiving ? ZMQ_POLLIN
+                                               : what == poll_for::sending ? ZMQ_POLLOUT
+                                                                           : ZMQ_POLLIN | ZMQ_POLLOUT),
+                            0});
         return token{entries_.size() - 1};
     }
     /// \overload
@@ -101,6 +101,7 @@ private:
     struct entry {
         detail::socket_core* core;
         short events;
+        short ready;
     };
     struct ring {
         detail::wake* bell;
@@ -111,12 +112,12 @@ private:
 
     [[nodiscard]] short found(token which) const noexcept {
         const auto at = static_cast<std::size_t>(which);
-        return at < ready_.size() ? ready_[at] : short{0};
+        return at < entries_.size() ? entries_[at].ready : short{0};
     }
 
     poll_status wait_for(std::chrono::milliseconds patience, const std::stop_token* stop) {
         const auto until = detail::deadline_after(patience);
-        std::fill(ready_.begin(), ready_.end(), short{0});
+        for (entry& each : entries_) each.ready = 0;
         detail::wake* const bell = entries_.empty() ? nullptr : &entries_.front().core->record->bell;
         const std::stop_callback<ring> rings{stop != nullptr ? *stop : std::stop_token{}, ring{bell}};
         for (;;) {
@@ -133,8 +134,8 @@ private:
             if (woke < 0) return ::zmq_errno() == EINTR ? poll_status::interrupted : poll_status::closing;
             bool any = false;
             for (std::size_t i = 0; i != entries_.size(); ++i) {
-                ready_[i] = static_cast<short>(items_[i].revents & entries_[i].events);
-                any = any || ready_[i] != 0;
+                entries_[i].ready = static_cast<short>(items_[i].revents & entries_[i].events);
+                any = any || entries_[i].ready != 0;
                 // Lowered before the reasons are looked at: one that comes later raises it again.
                 if (items_[entries_.size() + i].revents != 0) entries_[i].core->record->bell.lower();
             }
@@ -143,9 +144,8 @@ private:
         }
     }
 
-    std::vector<entry> entries_;
-    std::vector<zmq_pollitem_t> items_;
-    std::vector<short> ready_;
+    detail::row<entry> entries_;
+    detail::row<zmq_pollitem_t> items_;
 };
 
 } // namespace ironhouse::inline IRONHOUSE_ABI

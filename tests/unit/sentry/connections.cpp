@@ -11,6 +11,7 @@
 #include "catch.hpp"
 
 using ironhouse::detail::connection_table;
+using ironhouse::detail::row;
 using ironhouse::detail::stage;
 
 namespace {
@@ -105,7 +106,7 @@ TEST_CASE("a quiet connection is woken for once, when it has something to say", 
     const auto visitor = here.visit();
     const auto it = table.take_in(1, visitor.ours, here.port(), false, hung_up);
     table.arm(it, true);
-    std::vector<connection_table::index> awake;
+    row<connection_table::index> awake;
     table.awake(awake);
     CHECK(awake.empty());
     REQUIRE(::send(visitor.theirs, "x", 1, MSG_NOSIGNAL) == 1);
