@@ -253,7 +253,7 @@ constexpr spelling spell(const char* text, std::size_t size, std::int64_t scale,
     return result;
 }
 
-template <class Unit, std::int64_t Scale, char... Text> consteval Unit literal() {
+template <class Unit, std::int64_t Scale, char... Text> constexpr Unit literal() {
     constexpr char text[] = {Text...};
     constexpr spelling read = spell(text, sizeof text, Scale, Unit::max);
     static_assert(read.whole, "a limit is a whole number: write 1536_B instead of 1.5_KiB");
@@ -279,33 +279,33 @@ template <detail::unit Unit> consteval Unit operator-(const Unit& limit) {
 namespace literals {
 
 /// Bytes.
-template <char... Text> consteval bytes operator""_B() { return detail::literal<bytes, 1, Text...>(); }
+template <char... Text> constexpr bytes operator""_B() { return detail::literal<bytes, 1, Text...>(); }
 /// Times 1,024 bytes.
-template <char... Text> consteval bytes operator""_KiB() {
+template <char... Text> constexpr bytes operator""_KiB() {
     return detail::literal<bytes, std::int64_t{1} << 10, Text...>();
 }
 /// Times 1,048,576 bytes.
-template <char... Text> consteval bytes operator""_MiB() {
+template <char... Text> constexpr bytes operator""_MiB() {
     return detail::literal<bytes, std::int64_t{1} << 20, Text...>();
 }
 /// Times 1,073,741,824 bytes.
-template <char... Text> consteval bytes operator""_GiB() {
+template <char... Text> constexpr bytes operator""_GiB() {
     return detail::literal<bytes, std::int64_t{1} << 30, Text...>();
 }
 /// One whole message.
-template <char... Text> consteval messages operator""_message() { return detail::literal<messages, 1, Text...>(); }
+template <char... Text> constexpr messages operator""_message() { return detail::literal<messages, 1, Text...>(); }
 /// Whole messages.
-template <char... Text> consteval messages operator""_messages() { return detail::literal<messages, 1, Text...>(); }
+template <char... Text> constexpr messages operator""_messages() { return detail::literal<messages, 1, Text...>(); }
 /// One frame.
-template <char... Text> consteval frames operator""_frame() { return detail::literal<frames, 1, Text...>(); }
+template <char... Text> constexpr frames operator""_frame() { return detail::literal<frames, 1, Text...>(); }
 /// Frames in one message.
-template <char... Text> consteval frames operator""_frames() { return detail::literal<frames, 1, Text...>(); }
+template <char... Text> constexpr frames operator""_frames() { return detail::literal<frames, 1, Text...>(); }
 /// One connection.
-template <char... Text> consteval peers operator""_peer() { return detail::literal<peers, 1, Text...>(); }
+template <char... Text> constexpr peers operator""_peer() { return detail::literal<peers, 1, Text...>(); }
 /// Connections served at once.
-template <char... Text> consteval peers operator""_peers() { return detail::literal<peers, 1, Text...>(); }
+template <char... Text> constexpr peers operator""_peers() { return detail::literal<peers, 1, Text...>(); }
 /// Events per second.
-template <char... Text> consteval per_second operator""_per_s() { return detail::literal<per_second, 1, Text...>(); }
+template <char... Text> constexpr per_second operator""_per_s() { return detail::literal<per_second, 1, Text...>(); }
 
 } // namespace literals
 

@@ -101,3 +101,15 @@ TEST_CASE("units compare by number", "[units]") {
     CHECK(small == ih::bytes::from_config(10));
     CHECK((small <=> large) == std::strong_ordering::less);
 }
+
+namespace {
+template <class Unit> struct holds { Unit limit = Unit::from_config(1); };
+// Clang 14 forgets consteval calls inside templates, and the link fails.
+template <class Unit> [[nodiscard]] std::int64_t in_a_template() {
+    const holds<Unit> one{.limit = 64_peers};
+    const auto two = 3_messages;
+    return one.limit.count() + two.count();
+}
+} // namespace
+
+TEST_CASE("a literal may stand in a template", "[core]") { CHECK(in_a_template<ih::peers>() == 67); }
