@@ -8,7 +8,6 @@
 #include <ironhouse/detail/row.hpp>
 #include <ironhouse/sentry/events.hpp>
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -118,7 +117,7 @@ private:
 
     event_callback to_;
     row<bucket> buckets_; // sorted; std::map would cost every including file more than all of this class
-    std::array<std::atomic<std::uint64_t>, reason_count> counts_{};
+    std::atomic<std::uint64_t> counts_[reason_count] = {};
 };
 
 } // namespace ironhouse::inline IRONHOUSE_ABI::detail

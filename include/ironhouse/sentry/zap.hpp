@@ -31,8 +31,8 @@ struct zap_request {
 inline constexpr std::size_t zap_frames = 7; // version, id, domain, address, routing id, mechanism, credentials
 
 /// Reads a request; nothing when it is not exactly version 1.0 with one 32-byte CURVE key.
-[[nodiscard]] inline std::optional<zap_request> read_zap(std::span<const std::string_view> frames) noexcept {
-    if (frames.size() != zap_frames || frames[0] != "1.0") return std::nullopt;
+[[nodiscard]] inline std::optional<zap_request> read_zap(const std::string_view* frames, std::size_t many) noexcept {
+    if (many != zap_frames || frames[0] != "1.0") return std::nullopt;
     if (frames[5] != "CURVE" || frames[6].size() != 32) return std::nullopt;
     return zap_request{frames[1], frames[2], frames[3], frames[5],
                        std::span<const std::byte, 32>{reinterpret_cast<const std::byte*>(frames[6].data()), 32}};

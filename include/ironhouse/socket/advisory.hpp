@@ -472,8 +472,9 @@ struct finding {
 /// The row of that id; null when there is none.
 /// \param id  As the table spells it.
 [[nodiscard]] constexpr const row* find(std::string_view id) noexcept {
-    const auto* const at = std::find_if(std::begin(table), std::end(table), [&](const row& r) { return r.id == id; });
-    return at == std::end(table) ? nullptr : at;
+    for (const row& each : table)
+        if (each.id == id) return &each;
+    return nullptr;
 }
 
 /// Whether a distribution's package carries the patch for a row.

@@ -13,7 +13,6 @@
 
 namespace ih = ironhouse;
 using ih::detail::decide;
-using ih::detail::read_zap;
 using ih::detail::zap_request;
 
 namespace {
@@ -22,6 +21,9 @@ std::string raw_text(const ih::public_key& key) {
     return {reinterpret_cast<const char*>(key.raw().data()), key.raw().size()};
 }
 
+std::optional<zap_request> read_zap(const std::vector<std::string_view>& frames) {
+    return ih::detail::read_zap(frames.data(), frames.size());
+}
 struct request_frames {
     std::string key;
     std::vector<std::string_view> all;
