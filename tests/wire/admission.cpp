@@ -177,16 +177,45 @@ TEST_CASE("half-open connections make room for a newcomer, the oldest of the gre
     CHECK(ben.handshake(soon).accepted());
 }
 
-TEST_CASE("an address that fails too often has to wait, and others do not", "[wire][T3.2]") {
-    office<eight> at{1};
+namespace {
+// One address fails until it is barred.
+void fails_too_often() {
+    office<eight> at{2};
     const person mallory{"mallory"};
+    const auto before = at.visit(at.staff[1], hostile);
+    REQUIRE(before);
     const wire::deadline until{soon};
-    while (at.context->count(ih::reason::refused_too_fast) == 0 && !until.passed())
+    while (at.context->count(ih::reason::address_barred) == 0 && !until.passed())
         CHECK(at.visit(mallory, hostile) == nullptr);
-    CHECK(at.context->count(ih::reason::refused_too_fast) != 0);
+    REQUIRE(at.context->count(ih::reason::address_barred) != 0);
+    // Until the bar is a second or two: each further failure doubles it, and whoever is dropped does not fail.
+    const auto kept_out = [&] {
+        if (at.context->gate() != ih::gate_kind::filter) {
+            (void)at.visit(mallory, hostile);
+            return at.context->count(ih::reason::refused_too_fast) != 0;
+        }
+        const auto line = wire::connection::attempt(at.port, hostile, 50ms);
+        if (line) (void)at.visit(mallory, hostile);
+        return !line;
+    };
+    CHECK(wire::eventually(kept_out, soon));
+    // Nobody else notices, and neither do connections that it has.
     const auto start = steady_clock::now();
     CHECK(at.visit(at.staff[0], honest));
     CHECK(steady_clock::now() - start < 1s);
+    CHECK(before->send("still here"));
+    CHECK(wire::eventually([&] { return at.hears(at.staff[1].name); }, soon));
+    // It is not banished.
+    CHECK(wire::eventually([&] { return at.visit(at.staff[0], hostile, 1s) != nullptr; }, 30s));
+}
+} // namespace
+
+TEST_CASE("an address that fails too often has to wait, and others do not", "[wire][T3.2]") {
+    const wire::without_net_admin unprivileged;
+    fails_too_often();
+}
+TEST_CASE("where the kernel permits it, an address that fails too often is kept out there", "[wire][T3.2]") {
+    fails_too_often();
 }
 
 TEST_CASE("thousands of decisions are a few events", "[wire][T3.2]") {

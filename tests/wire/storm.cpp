@@ -45,6 +45,7 @@ inline constexpr ih::outbound widest_out{.peers = 2'000_peers, .queue = 8_messag
 
 /// Answers every request.
 int desk(const people& who, std::int64_t places, ih::admission_limits admission) {
+    const wire::without_net_admin unprivileged;
     ih::context context{{.admission = admission}};
     siege::orders told;
     siege::ledger book;

@@ -40,7 +40,8 @@ struct admission_limits {
 /// How newcomers are kept out before libzmq takes them in.
 enum class gate_kind : std::uint8_t {
     exact,    ///< By an accept4() of the executable (system/runtime.hpp): libzmq never sees the connection.
-    filter,   ///< By a filter in the kernel: the connection never completes.
+    filter,   ///< By a filter in the kernel (needs CAP_NET_ADMIN) while their address is barred for its failures: the
+              ///< connection never completes. Others as with `shutdown`.
     shutdown, ///< By ending the connection right after libzmq accepted it.
 };
 
@@ -71,13 +72,13 @@ public:
         who.tokens -= 1.0;
         return true;
     }
-    /// A handshake of that address came to nothing.
-    void failed(std::string_view address, time now) {
+    /// A handshake of that address came to nothing. Until when it is barred; in the past when it is not.
+    time failed(std::string_view address, time now) {
         visitor& who = visitor_of(address, now);
         who.failures = std::min(who.failures + 1, forgiven + 32);
-        if (who.failures <= forgiven) return;
+        if (who.failures <= forgiven) return who.barred_until;
         const unsigned over = std::min(who.failures - forgiven - 1, 7U);
-        who.barred_until = now + std::min(longest_bar, first_bar * (1 << over));
+        return who.barred_until = now + std::min(longest_bar, first_bar * (1 << over));
     }
     void succeeded(std::string_view address) noexcept {
         if (visitor* const who = find(name_of(address))) who->failures = 0;

@@ -110,6 +110,7 @@ public:
         };
         if (!active_.empty()) sooner(next_round_);
         sooner(next_check_);
+        sooner(gate_.next());
         sooner(trim_at_);
         return soonest;
     }
@@ -195,8 +196,7 @@ public:
         else if (one.stage == stage::half_open)
             how = reason::handshake_failed;
         // Whoever was refused has been counted as such.
-        if (one.stage == stage::half_open && !one.outgoing && one.serial == 0)
-            gate_.failed(one.from.visitor(), clock::now());
+        if (one.stage == stage::half_open && !one.outgoing && one.serial == 0) failed(at, one);
         end(at, it);
         return how;
     }
@@ -326,9 +326,9 @@ public:
         establish(at, i);
     }
     /// Refused for good: libzmq tells it so, and ends it.
-    void refused(index i) {
+    void refused(ward& at, index i) {
         connection& one = table_.at(i);
-        gate_.failed(one.from.visitor(), clock::now());
+        failed(at, one);
         one.serial = ~std::uint64_t{0}; // no longer a candidate
     }
     /// Ends a connection, and says why.
@@ -362,6 +362,7 @@ public:
         if (!active_.empty() && now >= next_round_) round(now);
         if (next_check_ && now >= *next_check_) check(now);
         if (trim_at_ && now >= *trim_at_) trim(now);
+        gate_.renew(now);
     }
 
 private:
@@ -424,6 +425,11 @@ private:
             if (each->who->number == socket) return each.get();
         return nullptr;
     }
+    // Its handshake came to nothing.
+    void failed(const ward& at, const connection& one) {
+        const auto now = clock::now();
+        if (gate_.failed(one.from, now) > now) tell(at, reason::address_barred, one);
+    }
     void tell(const ward& at, reason why, const connection& about) {
         herald_.tell({why, 1, at.who->number, at.label(), about.who, about.from.text, {}}, clock::now());
     }
@@ -480,9 +486,9 @@ private:
         const index oldest = room_.to_leave(newcomer);
         if (oldest == waiting_room::nobody) return false;
         connection& out = table_.at(oldest);
-        gate_.failed(out.from.visitor(), clock::now());
         ward* const its = ward_of(out.socket);
         if (its == nullptr) return false;
+        failed(*its, out);
         turn_away(*its, oldest, reason::evicted_half_open);
         return true;
     }

@@ -25,6 +25,7 @@ enum class reason : std::uint8_t {
     refused_per_key,        ///< The key has as many connections as one key may have; the new one was hung up on.
     refused_per_address,    ///< The address, or its /24 or /64, has as many as it may have; the new one was hung up on.
     refused_too_fast,       ///< The address opens connections, or fails at them, too fast; it was hung up on.
+    address_barred,         ///< So many handshakes of the address failed in a row that it has to wait (100 ms to 10 s).
     refused_descriptors,    ///< Descriptors would have run short; a newcomer was hung up on.
     refused_unproven,       ///< A server said that it was done, but the handshake never took place; it was hung up on.
     evicted_half_open,      ///< A connection that had not finished its handshake made room for a newcomer.
@@ -66,6 +67,7 @@ inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::cal
         "refused_per_key",
         "refused_per_address",
         "refused_too_fast",
+        "address_barred",
         "refused_descriptors",
         "refused_unproven",
         "evicted_half_open",

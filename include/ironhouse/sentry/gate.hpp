@@ -6,10 +6,12 @@
 /// connection may bring. Layer: sentry.
 ///
 /// With the runtime in effect libzmq's own threads call admit() and used_up(), so both are short, and what they need is
-/// held here under one lock. Without it only the turnstile is used, by the sentry's thread.
+/// held here under one lock. Without it only the sentry's thread comes here, for the turnstile; where the kernel permits it,
+/// addresses that are barred for a while are dropped there meanwhile.
 
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/kernel_socket.hpp>
+#include <ironhouse/detail/newcomer_filter.hpp>
 #include <ironhouse/detail/row.hpp>
 #include <ironhouse/detail/runtime_registry.hpp>
 #include <ironhouse/detail/wake.hpp>
@@ -23,6 +25,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -36,13 +39,19 @@ public:
     /// Descriptors that may be in use beyond the reserve while libzmq lets go of what was hung up on.
     static constexpr int in_motion = 64;
 
-    /// `exact`: system/runtime.hpp is in effect. `bell` wakes the sentry.
-    gate(const admission_limits& allowed, bool exact, wake& bell)
-        : reserve_{allowed.descriptor_reserve}, exact_{exact}, bell_{bell}, turnstile_{allowed.newcomers} {}
+    /// `kind`: what is there to keep newcomers out. `bell` wakes the sentry.
+    gate(const admission_limits& allowed, gate_kind kind, wake& bell)
+        : reserve_{allowed.descriptor_reserve}, kind_{kind}, exact_{kind == gate_kind::exact}, bell_{bell},
+          turnstile_{allowed.newcomers} {}
     gate(const gate&) = delete;
     gate& operator=(const gate&) = delete;
 
+    [[nodiscard]] gate_kind kind() const noexcept { return kind_; }
     [[nodiscard]] bool exact() const noexcept { return exact_; }
+    /// The best kind that there is here. `runtime`: system/runtime.hpp is in effect.
+    [[nodiscard]] static gate_kind best(bool runtime) noexcept {
+        return runtime ? gate_kind::exact : may_drop_newcomers() ? gate_kind::filter : gate_kind::shutdown;
+    }
 
     // ---- the turnstile, by the sentry's thread ----------------------------------------------------------------------
 
@@ -50,10 +59,14 @@ public:
         const std::lock_guard held{lock_};
         return turnstile_.pass(visitor, now);
     }
-    void failed(std::string_view visitor, clock::time_point now) {
-        if (visitor.empty()) return;
+    /// Until when its address is barred for that; in the past when it is not.
+    clock::time_point failed(const peer_address& from, clock::time_point now) {
+        if (from.visitor().empty()) return {};
         const std::lock_guard held{lock_};
-        turnstile_.failed(visitor, now);
+        const auto until = turnstile_.failed(from.visitor(), now);
+        if (dropped_address whom; kind_ == gate_kind::filter && until > now && whom.read(from.text.c_str()))
+            drop(whom, until);
+        return until;
     }
     void succeeded(std::string_view visitor) {
         const std::lock_guard held{lock_};
@@ -64,16 +77,17 @@ public:
 
     /// libzmq listens there for that socket. Whoever was accepted before is guarded by the kernel's counters alone.
     void listen(int fd, std::uint64_t socket) {
-        if (!exact_) return;
+        if (kind_ == gate_kind::shutdown) return;
         unlisten(fd);
         // The number may be a connection's by now.
         int listens = 0;
         socklen_t size = sizeof listens;
         if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) return;
-        const std::uint64_t generation = watch_listener(fd, watcher());
-        if (generation == 0) return;
+        const std::uint64_t generation = exact_ ? watch_listener(fd, watcher()) : 0;
+        if (exact_ && generation == 0) return;
         const std::lock_guard held{lock_};
-        listeners_.push_back({fd, generation, socket, false});
+        listeners_.push_back({fd, generation, cookie_of(fd), socket, false});
+        stale_ = true;
     }
     void unlisten(int fd) {
         forget_listeners([&](const listener& each) { return each.fd == fd; });
@@ -87,6 +101,30 @@ public:
         const std::lock_guard held{lock_};
         for (listener& each : listeners_)
             if (each.socket == socket) each.full = full;
+    }
+
+    // ---- the kernel's filter, by the sentry's thread ----------------------------------------------------------------
+
+    /// When renew() has something to do next.
+    [[nodiscard]] std::optional<clock::time_point> next() const noexcept {
+        if (kind_ != gate_kind::filter || dropped_.empty()) return {};
+        auto soonest = dropped_[0].until;
+        for (const dropped& each : dropped_) soonest = std::min(soonest, each.until);
+        return stale_ ? renewed_ + between_renewals : std::max(soonest, renewed_ + between_renewals);
+    }
+    /// Tells the kernel whom to drop from now on, at most fifty times a second.
+    void renew(clock::time_point now) noexcept {
+        if (kind_ != gate_kind::filter || now < renewed_ + between_renewals) return;
+        const std::size_t before = dropped_.size();
+        dropped_.erase_if([&](const dropped& each) { return each.until <= now; });
+        if (!std::exchange(stale_, false) && before == dropped_.size()) return;
+        renewed_ = now;
+        dropped_address whom[most_dropped];
+        std::size_t many = 0;
+        for (const dropped& each : dropped_) whom[many++] = each.whom;
+        const std::lock_guard held{lock_};
+        for (const listener& each : listeners_) // the number may be another socket's by now
+            if (cookie_of(each.fd) == each.cookie) (void)drop_newcomers(each.fd, whom, many);
     }
 
     // ---- allowances, by the sentry's thread -------------------------------------------------------------------------
@@ -150,9 +188,15 @@ private:
     struct listener {
         int fd;
         std::uint64_t generation;
+        std::uint64_t cookie;
         std::uint64_t socket;
         bool full;
     };
+    struct dropped {
+        dropped_address whom;
+        clock::time_point until;
+    };
+    static constexpr std::chrono::milliseconds between_renewals{20};
     struct served {
         std::uint64_t generation = 0;
         std::shared_ptr<enrolment> who = {};
@@ -182,7 +226,20 @@ private:
                 return true;
             });
         }
-        for (const listener& each : gone) forget_listener(each.fd, each.generation); // waits for admit()
+        for (const listener& each : gone)
+            if (exact_) forget_listener(each.fd, each.generation); // waits for admit()
+    }
+    // Where there are too many, the one that would be over first makes room.
+    void drop(const dropped_address& whom, clock::time_point until) {
+        dropped* at = dropped_.find([&](const dropped& each) { return each.whom == whom; });
+        if (at == nullptr && dropped_.size() < most_dropped) at = &dropped_.push_back({});
+        if (at == nullptr) {
+            at = dropped_.begin();
+            for (dropped& each : dropped_)
+                if (each.until < at->until) at = &each;
+        }
+        stale_ = stale_ || at->whom != whom;
+        *at = {whom, until};
     }
     void news() noexcept {
         if (!std::exchange(news_, true)) bell_.raise();
@@ -235,6 +292,7 @@ private:
     }
 
     const int reserve_;
+    const gate_kind kind_;
     const bool exact_;
     wake& bell_;
     std::mutex lock_; // guards what follows
@@ -243,6 +301,11 @@ private:
     row<served> served_; // by descriptor number
     tidings said_;
     bool news_ = false;
+
+    // The sentry's thread only.
+    row<dropped> dropped_;
+    clock::time_point renewed_{};
+    bool stale_ = false; // the kernel has not been told of all of them
 };
 
 } // namespace ironhouse::inline IRONHOUSE_ABI::detail

@@ -23,7 +23,6 @@
 #include <ironhouse/sentry/zap.hpp>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -50,7 +49,7 @@ namespace ironhouse::inline IRONHOUSE_ABI::detail {
 class sentry final : public door {
 public:
     sentry(int io_threads, event_callback on_event, const admission_limits& admission, runtime_finding runtime)
-        : gate_{admission, runtime == runtime_finding::in_effect, bell_},
+        : gate_{admission, gate::best(runtime == runtime_finding::in_effect), bell_},
           // Off is what it is in programs built to find mistakes; they need not be written otherwise.
           counts_ipc_{runtime == runtime_finding::in_effect || runtime == runtime_finding::off}, context_{make_context(
                                                                                                      io_threads)},
@@ -175,9 +174,7 @@ public:
     [[nodiscard]] bool closing() const noexcept { return closing_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::uint64_t count(reason why) const noexcept { return herald_.count(why); }
 
-    [[nodiscard]] gate_kind gate_in_force() const noexcept {
-        return gate_.exact() ? gate_kind::exact : gate_kind::shutdown;
-    }
+    [[nodiscard]] gate_kind gate_in_force() const noexcept { return gate_.kind(); }
 
     /// Makes the sentry's next step fail, so that tests can see what holds without it.
     void fail_for_test() { post({order::fail}); }
@@ -261,7 +258,7 @@ private:
         // Only what is needed: ACCEPT_FAILED comes in hundreds of thousands a second when descriptors run out.
         // Not HANDSHAKE_FAILED_PROTOCOL: libzmq also says it of boxes that do not open, and saying it can overwrite the
         // error number it then decides by. The connection, and its descriptor, would stay for ever, deaf.
-        const int listeners = gate_.exact() ? ZMQ_EVENT_LISTENING | ZMQ_EVENT_CLOSED : 0;
+        const int listeners = gate_.kind() != gate_kind::shutdown ? ZMQ_EVENT_LISTENING | ZMQ_EVENT_CLOSED : 0;
         const int wanted = listeners | ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CONNECTED | ZMQ_EVENT_CONNECT_RETRIED |
                            ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
                            ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
@@ -414,8 +411,8 @@ private:
             if (!settle()) return;
             zmq::message_t peer, delimiter;
             if (!zap_.recv(peer, zmq::recv_flags::dontwait)) return;
-            std::array<zmq::message_t, zap_frames> frames;
-            std::array<std::string_view, zap_frames> texts;
+            zmq::message_t frames[zap_frames];
+            std::string_view texts[zap_frames];
             std::size_t count = 0;
             bool more = peer.more() && zap_.recv(delimiter) && delimiter.more();
             while (more) {
@@ -428,18 +425,18 @@ private:
             for (std::size_t i = 0; i != std::min(count, zap_frames); ++i)
                 texts[i] = {frames[i].data<char>(), frames[i].size()};
             if (count < 2) continue; // no request id: nothing could be answered
-            answer(peer, count == zap_frames ? texts : std::array<std::string_view, zap_frames>{}, texts[1]);
+            answer(peer, texts, count);
         }
         if (zap_) bell_.raise(); // more may wait
     }
 
-    void answer(zmq::message_t& peer, const std::array<std::string_view, zap_frames>& frames, std::string_view id) {
+    void answer(zmq::message_t& peer, const std::string_view (&frames)[zap_frames], std::size_t many) {
         verdict judged;
         std::string_view domain, address;
         watched* at = nullptr;
         row<doorkeeper::candidate> whose; // the connection that asks, or those of which one does
         bool others = false;
-        if (const auto asked = read_zap(frames)) {
+        if (const auto asked = read_zap(frames, many)) {
             address = asked->address;
             watched* const found = watched_.find([&](const watched& each) {
                 return !each.who->zap_domain.empty() && each.who->zap_domain == asked->domain;
@@ -458,7 +455,7 @@ private:
                 if (judged.admitted() && whose.empty()) judged.why = reason::handshake_failed;
                 if (judged.admitted()) keeper_.expect(*at->door, whose);
             }
-        } else if (!frames[5].empty() && frames[5] != "CURVE") {
+        } else if (many == zap_frames && !frames[5].empty() && frames[5] != "CURVE") {
             judged.why = reason::refused_mechanism;
         }
         const std::uint64_t number = at != nullptr ? at->who->number : 0;
@@ -480,7 +477,8 @@ private:
         herald_.count_in(decision);
         // 300 is what libzmq says nothing about to the peer, so that it tries again; the connection is ended below.
         const std::string_view status = judged.admitted() ? "200" : is_passing(judged.why) ? "300" : "400";
-        const std::string_view reply[] = {{}, "1.0", id, status, judged.admitted() ? "OK" : "refused", user, metadata};
+        const std::string_view reply[] = {{},   "1.0",   frames[1], status, judged.admitted() ? "OK" : "refused",
+                                          user, metadata};
         try {
             zap_.send(peer, zmq::send_flags::sndmore);
             for (const auto& frame : reply)
@@ -535,7 +533,7 @@ private:
         else if (is_passing(done.judged.why))
             keeper_.show_out(*at->door, it);
         else
-            keeper_.refused(it);
+            keeper_.refused(*at->door, it);
         return true;
     }
 

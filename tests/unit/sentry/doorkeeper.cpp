@@ -19,6 +19,7 @@
 #include "catch.hpp"
 
 namespace ih = ironhouse;
+using ih::gate_kind;
 using ih::reason;
 using namespace ih::detail;
 using namespace std::chrono_literals;
@@ -29,7 +30,8 @@ namespace {
 class house {
 public:
     explicit house(const ih::admission_limits& allowed, std::int64_t peers = 4, int type = ZMQ_PULL)
-        : gate_{allowed, false, bell_}, keeper{events, allowed, gate_}, socket{keeper.take_on(opened(peers, type))} {}
+        : gate_{allowed, gate_kind::shutdown, bell_}, keeper{events, allowed, gate_}, socket{keeper.take_on(
+                                                                                          opened(peers, type))} {}
     ~house() { keeper.retire(socket); }
     house(const house&) = delete;
     house& operator=(const house&) = delete;
@@ -225,7 +227,7 @@ TEST_CASE("one refusal is one failure of its address", "[sentry][T3.2]") {
         bool others = false;
         const auto asked = at.keeper.candidates(at.socket, "127.0.0.1", others);
         REQUIRE(asked.size() == 1);
-        at.keeper.refused(asked.front().where);
+        at.keeper.refused(at.socket, asked.front().where);
         at.leaves(mallory);
     }
     CHECK(at.events.count(reason::refused_too_fast) == 0);

@@ -8,14 +8,18 @@
 #include <string>
 #include <vector>
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "catch.hpp"
 
 using namespace ironhouse::detail;
+using namespace std::chrono_literals;
 using ironhouse::admission_limits;
+using ironhouse::gate_kind;
 using ironhouse::per_second;
 using ironhouse::reason;
 
@@ -77,7 +81,7 @@ std::shared_ptr<enrolment> somebody() {
 TEST_CASE("a gate that is not exact registers nothing and lets everybody pass but those who come too fast",
           "[sentry][T3.2]") {
     wake bell;
-    gate loose{{.newcomers = per_second::from_config(1)}, false, bell};
+    gate loose{{.newcomers = per_second::from_config(1)}, gate_kind::shutdown, bell};
     porch here;
     loose.listen(here.listener(), 7);
     for (int n = 0; n != 8; ++n) CHECK(here.visit() >= 0);
@@ -90,7 +94,7 @@ TEST_CASE("a gate that is not exact registers nothing and lets everybody pass bu
 
 TEST_CASE("an exact gate refuses before libzmq sees the connection, and says why", "[sentry][T3.1][T3.2]") {
     wake bell;
-    gate exact{{.newcomers = per_second::from_config(1)}, true, bell};
+    gate exact{{.newcomers = per_second::from_config(1)}, gate_kind::exact, bell};
     porch here;
     exact.listen(here.listener(), 7);
     for (int n = 0; n != 4; ++n) CHECK(here.visit() >= 0);
@@ -101,7 +105,7 @@ TEST_CASE("an exact gate refuses before libzmq sees the connection, and says why
     CHECK(news.refusals.front().socket == 7);
     CHECK(news.refusals.front().address == "127.0.0.1");
 
-    gate full{{}, true, bell};
+    gate full{{}, gate_kind::exact, bell};
     porch there;
     full.listen(there.listener(), 8);
     full.set_full(8, true);
@@ -116,7 +120,7 @@ TEST_CASE("an exact gate refuses before libzmq sees the connection, and says why
 
 TEST_CASE("thousands of refusals are told as a few, and a number", "[sentry][T3.2]") {
     wake bell;
-    gate exact{{}, true, bell};
+    gate exact{{}, gate_kind::exact, bell};
     porch here;
     exact.listen(here.listener(), 7);
     exact.set_full(7, true);
@@ -131,7 +135,7 @@ TEST_CASE("thousands of refusals are told as a few, and a number", "[sentry][T3.
 TEST_CASE("whoever is not past its handshake may bring a handshake, and is cut at the next byte",
           "[sentry][B1][T4.1]") {
     wake bell;
-    gate exact{{}, true, bell};
+    gate exact{{}, gate_kind::exact, bell};
     porch here;
     exact.listen(here.listener(), 7);
     const int fd = here.visit();
@@ -148,7 +152,7 @@ TEST_CASE("whoever is not past its handshake may bring a handshake, and is cut a
 
 TEST_CASE("an allowance follows what the owner receives, and not one byte more", "[sentry][B1][T4.1]") {
     wake bell;
-    gate exact{{}, true, bell};
+    gate exact{{}, gate_kind::exact, bell};
     porch here;
     const auto who = somebody();
     exact.listen(here.listener(), 7);
@@ -175,7 +179,7 @@ TEST_CASE("an allowance follows what the owner receives, and not one byte more",
 
 TEST_CASE("where something never reaches the owner, only the guard cuts", "[sentry][B1]") {
     wake bell;
-    gate exact{{}, true, bell};
+    gate exact{{}, gate_kind::exact, bell};
     porch here;
     exact.listen(here.listener(), 7);
     const int fd = here.visit();
@@ -187,4 +191,105 @@ TEST_CASE("where something never reaches the owner, only the guard cuts", "[sent
     CHECK(exact.take().cuts.empty());
     exact.forget(fd, generation);
     exact.retire(7);
+}
+
+namespace {
+
+/// Whether somebody who comes from there is accepted within that time. Who is not has left again.
+bool is_let_in(int listener, const char* from, int family, std::chrono::milliseconds within) {
+    sockaddr_storage here{}, there{};
+    socklen_t size = sizeof there;
+    REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&there), &size) == 0);
+    here.ss_family = static_cast<sa_family_t>(family);
+    void* const address = family == AF_INET ? static_cast<void*>(&reinterpret_cast<sockaddr_in&>(here).sin_addr)
+                                            : static_cast<void*>(&reinterpret_cast<sockaddr_in6&>(here).sin6_addr);
+    REQUIRE(::inet_pton(family, from, address) == 1);
+    const int client = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    REQUIRE(::bind(client, reinterpret_cast<const sockaddr*>(&here), size) == 0);
+    (void)::connect(client, reinterpret_cast<const sockaddr*>(&there), size);
+    pollfd waits{listener, POLLIN, 0};
+    const bool came = ::poll(&waits, 1, static_cast<int>(within.count())) == 1;
+    if (came) ::close(::accept(listener, nullptr, nullptr));
+    ::close(client);
+    return came;
+}
+peer_address named(const char* text, bool is_v6 = false) {
+    peer_address made;
+    made.text = text;
+    made.is_v6 = is_v6;
+    return made;
+}
+
+} // namespace
+
+TEST_CASE("a filter keeps a barred address out in the kernel until its time is over, and nobody else",
+          "[sentry][T3.2]") {
+    if (!may_drop_newcomers()) {
+        WARN("not run: this process may not attach a filter (CAP_NET_ADMIN)");
+        return;
+    }
+    wake bell;
+    CHECK(gate::best(false) == gate_kind::filter);
+    gate filtered{{}, gate_kind::filter, bell};
+    porch here;
+    filtered.listen(here.listener(), 7);
+    const auto start = gate::clock::now();
+    auto until = start;
+    for (unsigned n = 0; n <= turnstile::forgiven; ++n) until = filtered.failed(named("127.0.0.66"), start);
+    CHECK(until == start + turnstile::first_bar);
+    REQUIRE(filtered.next());
+    filtered.renew(start);
+    CHECK(filtered.next() == until);
+    CHECK_FALSE(is_let_in(here.listener(), "127.0.0.66", AF_INET, 200ms));
+    CHECK(is_let_in(here.listener(), "127.0.0.67", AF_INET, 10s));
+    // Whoever was let in meanwhile has the filter too, and is heard.
+    const int served = here.visit();
+    REQUIRE(served >= 0);
+
+    // A listener that comes later has it as well.
+    porch later;
+    filtered.listen(later.listener(), 8);
+    filtered.renew(start + 20ms);
+    CHECK_FALSE(is_let_in(later.listener(), "127.0.0.66", AF_INET, 200ms));
+
+    filtered.renew(until);
+    CHECK_FALSE(filtered.next());
+    CHECK(is_let_in(here.listener(), "127.0.0.66", AF_INET, 10s));
+    CHECK(is_let_in(later.listener(), "127.0.0.66", AF_INET, 10s));
+}
+
+TEST_CASE("a filter knows an IPv6 neighbourhood, and as many addresses as there is room for", "[sentry][T3.2]") {
+    const int listener = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in6 any{};
+    any.sin6_family = AF_INET6;
+    any.sin6_addr = in6addr_loopback;
+    if (!may_drop_newcomers() || ::bind(listener, reinterpret_cast<const sockaddr*>(&any), sizeof any) != 0) {
+        WARN("not run: this process may not attach a filter (CAP_NET_ADMIN), or there is no IPv6");
+        ::close(listener);
+        return;
+    }
+    REQUIRE(::listen(listener, 16) == 0);
+    dropped_address all[most_dropped];
+    for (std::size_t n = 0; n != most_dropped; ++n)
+        REQUIRE(all[n].read(("2001:db8:0:" + std::to_string(n) + "::1").c_str()));
+    REQUIRE(drop_newcomers(listener, all, most_dropped));
+    CHECK(is_let_in(listener, "::1", AF_INET6, 10s));
+    REQUIRE((all[most_dropped - 1] = {}).read("::2")); // of the same /64
+    REQUIRE(drop_newcomers(listener, all, most_dropped));
+    CHECK_FALSE(is_let_in(listener, "::1", AF_INET6, 200ms));
+    REQUIRE(drop_newcomers(listener, nullptr, 0));
+    CHECK(is_let_in(listener, "::1", AF_INET6, 10s));
+    ::close(listener);
+}
+
+TEST_CASE("an address that a filter can know is read, and anything else is not", "[sentry]") {
+    dropped_address four, mapped, six, none;
+    REQUIRE(four.read("10.1.2.3"));
+    CHECK((four.words[0] == 0x0A010203 && !four.is_v6));
+    REQUIRE(mapped.read("::ffff:10.1.2.3"));
+    CHECK(mapped == four);
+    REQUIRE(six.read("2001:db8::1"));
+    CHECK((six.words[0] == 0x20010DB8 && six.words[1] == 0 && six.is_v6));
+    CHECK_FALSE(none.read("fe80::1%eth0"));
+    CHECK_FALSE(none.read(""));
 }

@@ -24,6 +24,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -32,6 +33,36 @@
 #include <unistd.h>
 
 namespace wire {
+
+/// This thread, and those that it starts, may not reconfigure the network for as long as this lives: a service's usual lot.
+class without_net_admin {
+public:
+    without_net_admin() {
+        kept_ = now();
+        auto less = kept_;
+        less.of[0].effective &= ~(1U << CAP_NET_ADMIN);
+        set(less);
+    }
+    ~without_net_admin() { set(kept_); }
+    without_net_admin(const without_net_admin&) = delete;
+    without_net_admin& operator=(const without_net_admin&) = delete;
+
+private:
+    struct sets {
+        __user_cap_data_struct of[2] = {};
+    };
+    static sets now() {
+        sets got;
+        __user_cap_header_struct mine{_LINUX_CAPABILITY_VERSION_3, 0};
+        (void)::syscall(SYS_capget, &mine, got.of);
+        return got;
+    }
+    static void set(sets to) {
+        __user_cap_header_struct mine{_LINUX_CAPABILITY_VERSION_3, 0};
+        (void)::syscall(SYS_capset, &mine, to.of);
+    }
+    sets kept_;
+};
 
 struct child_options {
     std::optional<std::uint64_t> address_space{}; ///< RLIMIT_AS in bytes; not together with AddressSanitizer
