@@ -201,8 +201,8 @@ public:
         return how;
     }
 
-    /// A handshake succeeded: without an authenticator, nothing has said whose.
-    void succeeded(ward& at, where address) {
+    /// libzmq says that a handshake succeeded: without an authenticator, nothing has said whose. False when it cannot have.
+    [[nodiscard]] bool succeeded(ward& at, where address) {
         suspects_.clear();
         std::uint32_t found = 0;
         const std::uint16_t port = port_in(address);
@@ -224,9 +224,10 @@ public:
         if (found == 0 && at.ahead == 0) {
             // Nobody can have succeeded. With two it is not known which of them said so; the honest one comes again.
             for (const index each : suspects_) turn_away(at, each, reason::refused_unproven);
-            return;
+            return suspects_.empty();
         }
         at.ahead = at.ahead + found - 1;
+        return true;
     }
 
     // ---- what the authenticator asks -------------------------------------------------------------------------------

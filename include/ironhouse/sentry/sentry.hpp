@@ -559,7 +559,7 @@ private:
             case ZMQ_EVENT_ACCEPTED: keeper_.opened(*each.door, value, where, false); break;
             case ZMQ_EVENT_CONNECTED: keeper_.opened(*each.door, value, where, true); break;
             case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
-                keeper_.succeeded(*each.door, where);
+                if (!keeper_.succeeded(*each.door, where)) break; // and its pauses go on growing
                 each.keeper.established(where);
                 herald_.tell({reason::connected, 1, each.who->number, domain, {}, where, {}}, now);
                 break;
