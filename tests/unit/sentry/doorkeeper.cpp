@@ -30,8 +30,9 @@ namespace {
 class house {
 public:
     explicit house(const ih::admission_limits& allowed, std::int64_t peers = 4, int type = ZMQ_PULL)
-        : gate_{allowed, gate_kind::shutdown, bell_}, keeper{events, allowed, gate_}, socket{keeper.take_on(
-                                                                                          opened(peers, type))} {}
+        : house{allowed, opened(peers, type)} {}
+    house(const ih::admission_limits& allowed, std::shared_ptr<enrolment> record)
+        : gate_{allowed, gate_kind::shutdown, bell_}, keeper{events, allowed, gate_}, socket{keeper.take_on(record)} {}
     ~house() { keeper.retire(socket); }
     house(const house&) = delete;
     house& operator=(const house&) = delete;
@@ -88,6 +89,30 @@ public:
         return false;
     }
     [[nodiscard]] reason place_for(std::string_view who) { return keeper.place_for(socket, who, "127.0.0.1"); }
+
+    /// The owner of a connecting socket instead, that proves itself with a key.
+    [[nodiscard]] static std::shared_ptr<enrolment> connecting() {
+        terms said;
+        said.pattern = "push";
+        said.client = true;
+        said.type = ZMQ_PUSH;
+        said.peers = 4;
+        said.queue = 100;
+        said.frames = 4;
+        said.frame = 4096;
+        return std::make_shared<enrolment>(8, std::move(said));
+    }
+    /// It connects, and so many bytes go either way. `theirs` is libzmq's end here.
+    [[nodiscard]] caller connects(std::size_t written, std::size_t heard) {
+        caller made = step.visit();
+        keeper.opened(socket, made.theirs, step.address(), true);
+        if (written != 0) made.sends(written);
+        if (heard != 0) made.is_sent(heard);
+        return made;
+    }
+    /// What libzmq says of one of them.
+    [[nodiscard]] bool says_succeeded() { return keeper.succeeded(socket, step.address()); }
+    [[nodiscard]] std::uint32_t live() const { return socket.who->live.load(); }
 
     ih::detail::herald events{{}};
     doorstep step;
@@ -234,4 +259,64 @@ TEST_CASE("one refusal is one failure of its address", "[sentry][T3.2]") {
     const auto next = at.knock();
     CHECK_FALSE(next.ended());
     CHECK(at.events.count(reason::refused_too_fast) == 0);
+}
+
+namespace {
+// What a CURVE client writes: greeting, HELLO, INITIATE; and its server: greeting, WELCOME, READY.
+constexpr std::size_t up_to_hello = 64 + 202, up_to_initiate = up_to_hello + 254;
+constexpr std::size_t up_to_welcome = 64 + 170, up_to_ready = up_to_welcome + 40;
+[[nodiscard]] bool hung_up(const caller& who) {
+    char byte = 0;
+    return ::recv(who.ours, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+}
+} // namespace
+
+TEST_CASE("a success before the client has proved its key is refused_unproven", "[sentry][T6.1]") {
+    for (const std::size_t written : {up_to_hello, up_to_initiate - 1}) {
+        INFO("written " << written);
+        house at{{}, house::connecting()};
+        const auto server = at.connects(written, up_to_ready);
+        CHECK_FALSE(at.says_succeeded());
+        CHECK(at.events.count(reason::refused_unproven) == 1);
+        CHECK(hung_up(server));
+        CHECK(at.live() == 0);
+        // Its end was said when it was refused.
+        CHECK_FALSE(at.keeper.closed(at.socket, server.theirs).has_value());
+    }
+}
+
+TEST_CASE("a success after the client has proved its key is one", "[sentry][T6.1]") {
+    house at{{}, house::connecting()};
+    const auto server = at.connects(up_to_initiate, up_to_ready);
+    CHECK(at.says_succeeded());
+    CHECK(at.events.count(reason::refused_unproven) == 0);
+    CHECK_FALSE(hung_up(server));
+    CHECK(at.live() == 1);
+    CHECK(at.keeper.closed(at.socket, server.theirs) == reason::disconnected);
+}
+
+TEST_CASE("of two connections, the one that proved its key has succeeded, and the other is left to go on",
+          "[sentry][T6.1]") {
+    house at{{}, house::connecting()};
+    const auto slow = at.connects(up_to_hello, up_to_welcome);
+    const auto quick = at.connects(up_to_initiate, up_to_ready);
+    CHECK(at.says_succeeded());
+    CHECK(at.events.count(reason::refused_unproven) == 0);
+    CHECK_FALSE(hung_up(slow));
+    CHECK_FALSE(hung_up(quick));
+    CHECK(at.live() == 1);
+}
+
+TEST_CASE("of several that may have claimed it nobody stays, and who has heard no more than a greeting cannot have",
+          "[sentry][T6.1]") {
+    house at{{}, house::connecting()};
+    const auto one = at.connects(up_to_hello, up_to_ready);
+    const auto other = at.connects(up_to_hello, up_to_welcome);
+    const auto fresh = at.connects(up_to_hello, 64);
+    CHECK_FALSE(at.says_succeeded());
+    CHECK(at.events.count(reason::refused_unproven) == 2);
+    CHECK(hung_up(one));
+    CHECK(hung_up(other));
+    CHECK_FALSE(hung_up(fresh));
+    CHECK(at.live() == 0);
 }
