@@ -476,7 +476,7 @@ constexpr std::array rows{
     attack{"dead-authenticator", "B2", "waits until the thread that checks keys has died, then connects",
            bare_keys::authenticator,
            "a ZAP handler on a thread of its own, which ends when its loop fails: nothing says so",
-           "orders taken from an unknown key", dead_authenticator},
+           "orders taken from an unknown key", dead_authenticator, plotted::resident, repeated_on::a_new_one},
     attack{"announced-600MiB", "T4.1", "announces large frames before it has shown any key, and sends none of them",
            bare_keys::authenticator, "keys and authenticator right; ZMQ_MAXMSGSIZE is off unless somebody sets it",
            "address space for 22 kB sent", announced_600MiB, plotted::address_space_too},
@@ -496,13 +496,13 @@ constexpr std::array rows{
     attack{"rubbish-answer", "T3.4", "answers a connecting client once with HTTP, then the real server returns",
            bare_keys::curve,
            "a client that sets its keys and connects; libzmq reconnects by itself, says every tutorial",
-           "orders arrived", rubbish_answer},
+           "orders arrived", rubbish_answer, plotted::resident, repeated_on::a_new_one},
     attack{"two-threads", "T7.1", "uses the server's socket from a second thread of the program itself",
            bare_keys::none, "a helper thread that takes the socket by reference: it compiles, and works when tried",
-           "runs harmed", two_threads},
+           "runs harmed", two_threads, plotted::resident, repeated_on::a_new_one},
     attack{"tampered-certificate", "B10", "has a certificate enrolled that two readers understand differently",
            bare_keys::authenticator, "a loop over the lines of the file that takes the text behind public-key",
-           "keys nobody reviewed", tampered_certificate},
+           "keys nobody reviewed", tampered_certificate, plotted::resident, repeated_on::a_new_one},
     attack{"endless-multipart-1B", "B1 T4.1",
            "has an accepted key and sends one-byte frames of a message that never ends", bare_keys::authenticator,
            "keys and authenticator right; the high-water mark counts whole messages alone", "resident memory",
@@ -557,10 +557,10 @@ outcome run_on(stage& s, const attack& what) {
 
 } // namespace
 
-outcome run(const attack& what, program against, const surroundings& where,
-            std::chrono::steady_clock::time_point since) noexcept {
+outcome run(const attack& what, program against, const surroundings& where, std::chrono::steady_clock::time_point since,
+            lodging* with) noexcept {
     try {
-        stage s{against, what.keys, where, since};
+        stage s{against, what.keys, where, since, what.repeats == repeated_on::the_same ? with : nullptr};
         outcome came = run_on(s, what);
         came.memory = s.clear_away();
         return came;

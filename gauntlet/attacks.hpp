@@ -50,6 +50,12 @@ struct outcome {
 /// What a row's plots show beside resident memory.
 enum class plotted : std::uint8_t { resident, address_space_too };
 
+/// Which program an attack may meet when it is repeated.
+enum class repeated_on : std::uint8_t {
+    the_same, ///< one that has met all others before
+    a_new_one ///< it changes or ends the program, or is about how it starts
+};
+
 struct attack {
     const char* id;
     const char* threats; ///< rows of docs/threat-model.md
@@ -59,6 +65,7 @@ struct attack {
     const char* figure; ///< what the two figures count
     outcome (*run)(stage&);
     plotted plots = plotted::resident;
+    repeated_on repeats = repeated_on::the_same;
 };
 
 /// Every row, in the order of the table.
@@ -70,8 +77,12 @@ struct surroundings {
     std::filesystem::path scratch;
 };
 
+/// Programs that go on from one attack to the next.
+struct lodging;
+
 /// Runs one attack against one program; its times count from `since`. Never throws: what could not be run has not held.
+/// With a lodging, against the program that lives there.
 [[nodiscard]] outcome run(const attack& what, program against, const surroundings& where,
-                          std::chrono::steady_clock::time_point since) noexcept;
+                          std::chrono::steady_clock::time_point since, lodging* with = nullptr) noexcept;
 
 } // namespace gauntlet

@@ -6,6 +6,7 @@
 
 #include "attacks.hpp"
 #include "credentials.hpp"
+#include "endurance.hpp"
 #include "report.hpp"
 #include "table.hpp"
 
@@ -231,6 +232,52 @@ void ask_for_descriptors() {
     (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// The rows again and again; ends with 0 when all of them held, nothing was lost, and nothing added up.
+int run_endurance(const std::vector<const gauntlet::attack*>& rows, const gauntlet::surroundings& where, double minutes,
+                  const std::string& json, gauntlet::table& screen) {
+    screen.line(
+        {"The same Ironhouse programs all the time; rows that end or change one have one of their own.", colour::none});
+    const auto tick = [&](const std::string& text) {
+        if (interrupted != 0) leave_at_once(where, screen);
+        screen.progress(text);
+    };
+    const auto done = [&](const gauntlet::pass& it, std::size_t number) {
+        screen.line({it.text(number), it.held_all() ? colour::none : colour::bad});
+        for (const std::string& each : it.complaints) screen.line({"    NOT HELD: " + each, colour::bad});
+    };
+    const auto all = gauntlet::endure(rows, where, std::chrono::duration<double>{minutes * 60}, tick, done);
+    gauntlet::pass sum;
+    for (const gauntlet::pass& each : all) {
+        sum.rows += each.rows;
+        sum.held += each.held;
+        sum.sent += each.sent;
+        sum.delivered += each.delivered;
+    }
+    const std::string worse = all.back().worse_than(all.front());
+    const bool held = sum.held_all() && worse.empty();
+    screen.line({fmt::format("{} passes in {:.1f} min: held {} of {}; {} of {} honest orders arrived; {}", all.size(),
+                             all.back().seconds / 60, sum.held, sum.rows, sum.delivered, sum.sent,
+                             worse.empty() ? "nothing has added up since the first pass" : worse),
+                 held ? colour::good : colour::bad});
+    if (!json.empty()) {
+        const auto of = [](const gauntlet::resting& it) {
+            return nlohmann::json{{"resident", it.resident}, {"descriptors", it.descriptors}};
+        };
+        nlohmann::json report{{"held", held}, {"passes", nlohmann::json::array()}};
+        for (const gauntlet::pass& each : all)
+            report["passes"].push_back({{"seconds", each.seconds},
+                                        {"rows", each.rows},
+                                        {"held", each.held},
+                                        {"sent", each.sent},
+                                        {"delivered", each.delivered},
+                                        {"sink", of(each.sink)},
+                                        {"feed", of(each.feed)},
+                                        {"complaints", each.complaints}});
+        write_file(json, report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+    }
+    return held ? 0 : 1;
+}
+
 void list() {
     for (const gauntlet::attack& what : gauntlet::all_attacks())
         fmt::print("{}  ({})\n    attack: {}\n    bare:   {}\n", what.id, what.threats, what.what, what.bare);
@@ -242,6 +289,7 @@ int run_gauntlet(int argc, char** argv) {
     std::string page;
     std::vector<std::string> only;
     std::string programs = std::filesystem::canonical("/proc/self/exe").parent_path().string();
+    std::optional<double> minutes;
     bool only_list = false;
     bool plain = false;
     app.add_option("--json", json, "Write the table, and memory over time, to this file as JSON");
@@ -249,6 +297,11 @@ int run_gauntlet(int argc, char** argv) {
     app.add_option("--report", page, "Write a page with the table and a plot of memory for each attack to this file")
         ->take_last();
     app.add_option("--only", only, "Run only the row with this id (may be repeated)");
+    app.add_option(
+           "--endure", minutes,
+           "Run the rows over and over for so many minutes, twice at least, against the same Ironhouse programs, "
+           "and see whether anything adds up")
+        ->check(CLI::Range(0.0, 1440.0));
     app.add_option("--programs", programs, "Folder of victim_bare and victim_ironhouse")->check(CLI::ExistingDirectory);
     app.add_flag("--list", only_list, "Say what each row tries, and what the bare program is; run nothing");
     app.add_flag("--plain", plain, "No colours and no moving line, as when the output is no terminal");
@@ -287,6 +340,10 @@ int run_gauntlet(int argc, char** argv) {
     for (const std::string& file : {json, page})
         if (!file.empty()) try_to_write(file);
     gauntlet::table screen{!plain};
+    const gauntlet::scratch_folder scratch{std::filesystem::temp_directory_path()};
+    const gauntlet::surroundings where{programs, scratch.path()};
+    for (const int stop : {SIGINT, SIGTERM, SIGHUP}) std::signal(stop, [](int) { interrupted = 1; });
+    if (minutes) return run_endurance(chosen, where, *minutes, json, screen);
     screen.line({fmt::format("Ironhouse {} and bare cppzmq {} on libzmq {}, libsodium {}", with.ironhouse, with.cppzmq,
                              with.libzmq, with.libsodium),
                  colour::none});
@@ -298,9 +355,6 @@ int run_gauntlet(int argc, char** argv) {
                  cell{"measured (bare / Ironhouse)", colour::strong}});
 
     const auto start = std::chrono::steady_clock::now();
-    const gauntlet::scratch_folder scratch{std::filesystem::temp_directory_path()};
-    const gauntlet::surroundings where{programs, scratch.path()};
-    for (const int stop : {SIGINT, SIGTERM, SIGHUP}) std::signal(stop, [](int) { interrupted = 1; });
     std::vector<finished_row> rows;
     for (const gauntlet::attack* what : chosen) {
         rows.push_back(meet(*what, where, screen));

@@ -29,21 +29,32 @@ namespace gauntlet {
 /// The loopback address hostile connections come from; the honest peer has its own.
 inline constexpr const char* hostile_address = "127.0.0.66";
 
+struct lodging {
+    explicit lodging(const surroundings& where) : keys{where.scratch} {}
+
+    credentials keys;
+    memory_log memory{std::chrono::steady_clock::now()};
+    std::unique_ptr<victim> sink, feed; ///< by job
+};
+
 class stage {
 public:
-    stage(program which, bare_keys keys, const surroundings& where, std::chrono::steady_clock::time_point since)
-        : which_{which}, bare_keys_{keys}, programs_{where.programs}, keys_{where.scratch}, memory_{since} {}
+    stage(program which, bare_keys keys, const surroundings& where, std::chrono::steady_clock::time_point since,
+          lodging* with)
+        : which_{which}, bare_keys_{keys}, programs_{where.programs}, lodging_{with}, memory_{since} {
+        if (lodging_ == nullptr) own_keys_.emplace(where.scratch);
+    }
 
     [[nodiscard]] bool ironhouse() const noexcept { return which_ == program::ironhouse; }
     /// Whether this program speaks CURVE: the attacker adapts to what it meets.
     [[nodiscard]] bool curve() const noexcept { return ironhouse() || bare_keys_ != bare_keys::none; }
-    [[nodiscard]] credentials& keys() noexcept { return keys_; }
+    [[nodiscard]] credentials& keys() noexcept { return own_keys_ ? *own_keys_ : lodging_->keys; }
     [[nodiscard]] zmq::context_t& context() noexcept { return context_; }
     [[nodiscard]] victim& server() { return *server_; }
 
     /// Starts the server and the honest peer, and waits until the peer is served.
     void open(std::chrono::milliseconds pace = 4ms) {
-        start_server();
+        call_server("sink");
         if (!server().opened())
             throw wire::broken_setup{"the server does not start: " + server().refusal().value_or("no word from it")};
         welcome_honest_peer(pace);
@@ -72,7 +83,7 @@ public:
     /// Starts the program as a publisher; the honest peer subscribes, and hostile ones are subscribers too.
     void open_feed() {
         hostile_type_ = "SUB";
-        start_server("feed");
+        call_server("feed");
         if (!server().opened())
             throw wire::broken_setup{"the server does not start: " + server().refusal().value_or("no word from it")};
         auto ann = std::make_unique<honest_reader>(context_, server(), line(honest_peer::name));
@@ -97,8 +108,8 @@ public:
                                       std::string from = "127.0.0.9") {
         line_to_server made{.port = port.value_or(server().port()), .from = std::move(from)};
         if (curve()) {
-            made.identity = keys_.of(who);
-            made.server_key = keys_.server().public_key;
+            made.identity = keys().of(who);
+            made.server_key = keys().server().public_key;
         }
         return made;
     }
@@ -113,10 +124,10 @@ public:
     [[nodiscard]] wire::curve_client curve_peer(const std::string& who) { return curve_peer(who, knock()); }
     /// The same, on a connection that is there already.
     [[nodiscard]] wire::curve_client curve_peer(const std::string& who, wire::connection line) {
-        const key_pair& own = keys_.of(who);
+        const key_pair& own = keys().of(who);
         return {std::move(line),
                 {.identity = {wire::from_z85(own.public_key), wire::from_z85(own.secret_key)},
-                 .server = wire::from_z85(keys_.server().public_key),
+                 .server = wire::from_z85(keys().server().public_key),
                  .socket_type = hostile_type_}};
     }
     /// The same, or nothing when the server does not take it in.
@@ -157,14 +168,29 @@ public:
         return server_ ? server_->ended(0s) : std::optional<wire::exit_status>{};
     }
     void dismiss_honest_peer() { ann_.reset(); }
-    /// Ends everything, and says what memory its programs used.
+    /// Ends everything but who lives in the lodging, and says what memory its programs used.
     [[nodiscard]] std::vector<process_memory> clear_away() {
         ann_.reset();
+        if (lodged_ != nullptr && server_ && server_->speaking()) *lodged_ = std::move(server_);
         server_.reset();
         return memory_.take();
     }
 
 private:
+    // The one that lives in the lodging; where there is none, a new one, which moves in.
+    void call_server(const char* job) {
+        if (lodging_ == nullptr) return start_server(job);
+        lodged_ = job == std::string_view{"feed"} ? &lodging_->feed : &lodging_->sink;
+        server_ = std::move(*lodged_);
+        if (server_ && server_->speaking()) {
+            server_->turn_the_page();
+            // What the last attack did may still be held against its address.
+            const wire::deadline until{20s};
+            while (!accepted_peer("mallory", 1s) && !until.passed()) {}
+            return;
+        }
+        server_ = std::make_unique<victim>(command({job}), lodging_->memory);
+    }
     static const char* name_of(bare_keys keys) noexcept {
         switch (keys) {
         case bare_keys::none: return "none";
@@ -175,14 +201,16 @@ private:
     }
     [[nodiscard]] std::vector<std::string> command(std::vector<std::string> words) const {
         words.insert(words.begin(), (programs_ / (ironhouse() ? "victim_ironhouse" : "victim_bare")).string());
-        words.push_back(keys_.home().string());
+        words.push_back((own_keys_ ? *own_keys_ : lodging_->keys).home().string());
         return words;
     }
 
     program which_;
     bare_keys bare_keys_;
     std::filesystem::path programs_;
-    credentials keys_;
+    lodging* lodging_;
+    std::unique_ptr<victim>* lodged_ = nullptr; ///< where the server goes back to
+    std::optional<credentials> own_keys_;
     memory_log memory_;
     zmq::context_t context_;
     std::unique_ptr<victim> server_;

@@ -150,6 +150,18 @@ public:
         (void)wait(until, [this] { return silent_; });
     }
 
+    /// Forgets what it has said so far; it goes on.
+    void turn_the_page() {
+        const std::lock_guard hold{lock_};
+        delivered_.clear();
+        answers_.clear();
+        asides_.clear();
+    }
+    /// Resident memory at the moment; 0 when it is gone.
+    [[nodiscard]] std::uint64_t resident() const { return wire::resident_bytes(process_.pid()); }
+    /// Descriptors it has open; 0 when it is gone.
+    [[nodiscard]] std::size_t descriptors() const { return wire::open_descriptors(process_.pid()); }
+
     /// Memory growth counts from here.
     void take_baseline() {
         const std::lock_guard hold{measure_};

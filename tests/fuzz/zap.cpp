@@ -79,7 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto when = noon + std::chrono::seconds{static_cast<signed char>(taken.byte())} * 60;
     const auto frames = frames_from(taken);
     std::vector<std::string_view> views{frames.begin(), frames.end()};
-    const auto asked = detail::read_zap(views);
+    const auto asked = detail::read_zap(views.data(), views.size());
 
     const bool wellformed = frames.size() == 7 && frames[0] == "1.0" && frames[5] == "CURVE" && frames[6].size() == 32;
     must(asked.has_value() == wellformed, "exactly a request of version 1.0 with one CURVE key is read");

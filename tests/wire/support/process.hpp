@@ -98,7 +98,7 @@ inline std::string read_proc(pid_t pid, const char* file) {
 
 /// The number after "Name:" in bytes; such files count in kB.
 inline std::optional<std::uint64_t> kilobytes_after(const std::string& text, std::string_view name) {
-    std::size_t at = text.rfind("\n" + std::string{name});
+    std::size_t at = text.rfind(std::string{"\n"}.append(name));
     if (at == std::string::npos) return std::nullopt;
     at = text.find_first_of("0123456789", at);
     if (at == std::string::npos) return std::nullopt;
