@@ -108,11 +108,6 @@ template <class OneWay> [[nodiscard]] constexpr direction to_direction(const One
     return {to_direction(l.in), to_direction(l.out)};
 }
 
-/// Longest topic of a subscription, in bytes: libzmq up to 4.3.4 garbles some of 246 and more (435-SUB-LONGFLAG).
-inline constexpr std::size_t longest_topic = 245;
-/// Most subscriptions of one socket: they wait in a queue of this length while a publisher is away.
-inline constexpr int most_topics = 1'000;
-
 // Bad messages a single non-blocking call consumes before it returns.
 inline constexpr unsigned bad_per_try = 16;
 
@@ -324,7 +319,7 @@ struct socket_core {
     void subscribe(std::string_view topic, bool wanted) {
         const std::string during = wanted ? "subscribe" : "unsubscribe";
         begin(during.c_str(), "");
-        if (topic.size() > longest_topic)
+        if (topic.size() > static_cast<std::size_t>(longest_topic))
             throw error{error::misuse, during,
                         "the topic has " + std::to_string(topic.size()) + " bytes; the limit is " +
                             std::to_string(longest_topic)};

@@ -64,13 +64,12 @@ struct ward {
         return who->what.domain.empty() ? std::string_view{who->what.pattern} : std::string_view{who->what.domain};
     }
     [[nodiscard]] static guard_budget budget(const terms& what) noexcept {
-        // The same as socket_core's: a socket holds 1,000 subscriptions of 245 bytes at most.
-        if (what.type == ZMQ_PUB) return guard_budget::of_topics(1'000, 245);
+        if (what.type == ZMQ_PUB) return guard_budget::of_topics(most_topics, longest_topic);
         // Frames below the handshake's size get past libzmq whatever the limit.
         auto made =
             guard_budget::of(what.queue, what.frames, what.frames == 0 ? 0 : std::max<std::int64_t>(what.frame, 514));
         if (what.type == ZMQ_XPUB) {
-            const auto topics = guard_budget::of_topics(1'000, 245);
+            const auto topics = guard_budget::of_topics(most_topics, longest_topic);
             made.queue = std::max(made.queue, topics.queue);
             made.unfinished = std::max(made.unfinished, topics.unfinished);
         }

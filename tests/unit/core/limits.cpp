@@ -135,6 +135,10 @@ TEST_CASE("the guard's slack is 24 MiB and a bounded share for half-open connect
     CHECK(ih::guard_slack(inbound_of(100, 2, 1, 1)).count() == (24LL << 20) + 100 * 20'480);
     CHECK(ih::guard_slack(inbound_of(1'000'000, 2, 1, 1)).count() == (24LL << 20) + 512 * 20'480);
     CHECK(ih::guard_slack(both) == ih::guard_slack(orders));
+
+    CHECK(ih::topics_ceiling(replies).count() == 1'000LL * 245 * 96);
+    CHECK(ih::topics_ceiling(outbound_of(1'000'000, 2, 1, 1)).count() == 1'000'000LL * 1'000 * 245 * 96);
+    CHECK(ih::topics_ceiling(both).count() == 100LL * 1'000 * 245 * 96);
 }
 
 TEST_CASE("limits with a queue of one or a frame above 1 GiB have a complaint", "[limits][M2.2][T4.1]") {
