@@ -6,6 +6,7 @@
 ///
 /// It acts on duplicated descriptors alone: a connection that may not stay is shut down, and libzmq lets go of it.
 
+#include <ironhouse/core/limits.hpp>
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/kernel_socket.hpp>
 #include <ironhouse/detail/row.hpp>
