@@ -91,7 +91,7 @@ public:
         for (; at + 1 != end(); ++at) *at = std::move(at[1]);
         pop_back();
     }
-    /// Takes out all of which that is true.
+    /// Takes out all of which that is true; it must not throw.
     template <class Which> void erase_if(Which which) noexcept {
         T* kept = first_;
         for (T& each : *this) {

@@ -50,11 +50,11 @@ struct connection {
     std::uint64_t serial = 0;    // of its handshake; 0 until then, and where nobody authenticates
     std::string who = {};        // the key's name in the ring, or its fingerprint
     account books = {};          // with the guard
+    std::uint64_t suspect = 0;   // when it was first seen to have sent too much for a handshake
     std::uint64_t gone_when = 0; // departed: once the owner has received so many messages, nothing of it is left
 
     // Event-driven: an idle connection is armed and not looked at; an active one is looked at until it has been quiet.
     bool active = false;
-    bool suspect = false;   // sent too much for a handshake, the last time it was looked at
     std::uint8_t quiet = 0; // looks in a row that saw nothing
     std::uint8_t skip = 0;  // looks to leave out
 };

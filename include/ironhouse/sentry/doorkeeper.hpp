@@ -356,6 +356,7 @@ public:
     /// `awake`: fd() was readable.
     void work(bool awake) {
         const auto now = clock::now();
+        ++works_;
         hear_the_gate(now);
         awake_.clear();
         if (awake) table_.awake(awake_);
@@ -510,7 +511,8 @@ private:
             if (!one.outgoing) return table_.arm(i, false); // each of its few steps is looked at, at once
         }
         if (!on_ || !is_counted(one)) return;
-        one.looked_at = now;
+        // What may have been commands since the last look is let go by the next one; not what an idle hour would come to.
+        one.looked_at = std::max(one.looked_at, now - 2 * now_and_then);
         watch_closely(i);
     }
     // The kernel wakes nobody for what libzmq's thread has read by then, so a connection that sends little at a time may pass
@@ -518,16 +520,19 @@ private:
     void look_at_quietly_active(index i, time now) {
         connection& one = table_.at(i);
         if (one.active || one.held < 0 || now - one.looked_at < now_and_then) return;
-        one.looked_at = now;
         if (traffic seen; is_counted(one) && look(one, seen) && seen.consumed != one.books.consumed)
             look_at_newly_active(i, now);
+        else
+            one.looked_at = now;
     }
-    // Twice in a row: in between, all that libzmq had to say was heard, and that may be that the handshake is over.
-    [[nodiscard]] static bool too_long_a_handshake(connection& one) noexcept {
+    // Twice, and not in the same work(): in between, all that libzmq had to say was heard, and that may be that the handshake
+    // is over.
+    [[nodiscard]] bool too_long_a_handshake(connection& one) const noexcept {
         traffic seen;
         if (one.stage != stage::half_open || !is_counted(one) || !look(one, seen)) return false;
         if (seen.consumed <= static_cast<std::uint64_t>(guard_budget::handshake)) return false;
-        return std::exchange(one.suspect, true);
+        if (one.suspect == 0) one.suspect = works_;
+        return one.suspect != works_;
     }
 
     /// Looks at every active connection, then judges.
@@ -760,6 +765,7 @@ private:
     row<enrolment::share> shares_;
     time next_round_{}, trimmed_{};
     std::optional<time> next_check_, trim_at_;
+    std::uint64_t works_ = 0; // how often it has worked
     int checks_soon_ = 0, trims_ = 0;
     bool on_ = true;
 };

@@ -78,7 +78,7 @@ public:
     /// libzmq listens there for that socket. Whoever was accepted before is guarded by the kernel's counters alone.
     void listen(int fd, std::uint64_t socket) {
         if (kind_ == gate_kind::shutdown) return;
-        unlisten(fd);
+        forget_listeners([&](const listener& each) { return each.fd == fd; });
         // The number may be a connection's by now.
         int listens = 0;
         socklen_t size = sizeof listens;
@@ -89,8 +89,10 @@ public:
         listeners_.push_back({fd, generation, cookie_of(fd), socket, false});
         stale_ = true;
     }
+    /// libzmq has closed that listener. The number may be a new one's, which was told of first.
     void unlisten(int fd) {
-        forget_listeners([&](const listener& each) { return each.fd == fd; });
+        forget_listeners(
+            [&](const listener& each) { return each.fd == fd && (each.cookie == 0 || cookie_of(fd) != each.cookie); });
     }
     void retire(std::uint64_t socket) {
         forget_listeners([&](const listener& each) { return each.socket == socket; });
@@ -123,8 +125,11 @@ public:
         std::size_t many = 0;
         for (const dropped& each : dropped_) whom[many++] = each.whom;
         const std::lock_guard held{lock_};
-        for (const listener& each : listeners_) // the number may be another socket's by now
-            if (cookie_of(each.fd) == each.cookie) (void)drop_newcomers(each.fd, whom, many);
+        for (const listener& each : listeners_) {
+            if (cookie_of(each.fd) != each.cookie) continue; // the number is another socket's by now
+            // Where it is no longer permitted, nobody may stay dropped for longer than they are barred.
+            if (!drop_newcomers(each.fd, whom, many)) (void)drop_newcomers(each.fd, nullptr, 0);
+        }
     }
 
     // ---- allowances, by the sentry's thread -------------------------------------------------------------------------
@@ -220,6 +225,7 @@ private:
         row<listener> gone;
         {
             const std::lock_guard held{lock_};
+            gone.reserve(listeners_.size());
             listeners_.erase_if([&](const listener& each) {
                 if (!which(each)) return false;
                 gone.push_back(each);
@@ -237,6 +243,7 @@ private:
             at = dropped_.begin();
             for (dropped& each : dropped_)
                 if (each.until < at->until) at = &each;
+            if (at->until >= until) return;
         }
         stale_ = stale_ || at->whom != whom;
         *at = {whom, until};

@@ -340,7 +340,10 @@ private:
             timeout = static_cast<int>(std::clamp<std::chrono::milliseconds::rep>(left.count(), 0, 3'600'000));
         }
         work found{unsettled_.has_value(), false};
-        if (::poll(polled_.data(), static_cast<nfds_t>(polled_.size()), timeout) <= 0) return found;
+        const int woke = ::poll(polled_.data(), static_cast<nfds_t>(polled_.size()), timeout);
+        if (woke < 0)
+            found.everything = true; // more descriptors than the program now allows itself: look at all of them
+        if (woke <= 0) return found;
         if (polled_.front().revents != 0) bell_.lower();
         for (std::size_t i = 0; i != of_others; ++i) found.everything = found.everything || polled_[i].revents != 0;
         found.awake = of_others != polled_.size() && polled_.back().revents != 0;

@@ -200,6 +200,22 @@ TEST_CASE("what libzmq read before the doorkeeper could look is found all the sa
     CHECK(at.works_until([&] { return at.socket.eye.unread() >= 1'990'000; }));
 }
 
+TEST_CASE("heartbeats are let go of, however seldom they are looked at", "[sentry][B7]") {
+    // A PUSH receives nothing, so that nothing is ever credited: what may be commands has to go by itself.
+    house at{{}, 4, ZMQ_PUSH};
+    auto ann = at.guest("ann");
+    auto next = std::chrono::steady_clock::now();
+    CHECK_FALSE(at.works_until(
+        [&] {
+            if (std::chrono::steady_clock::now() < next) return false;
+            next += 250ms;
+            ann.sends(50);
+            return at.events.count(reason::cut_over_budget) != 0;
+        },
+        9s));
+    CHECK(at.socket.eye.unread() < 512);
+}
+
 TEST_CASE("an event that comes after libzmq was seen to have closed is still that connection's", "[sentry][B4]") {
     house at{{}};
     auto ann = at.guest("ann");

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "catch.hpp"
+#include "wire/support/process.hpp"
 
 using namespace ironhouse::detail;
 using namespace std::chrono_literals;
@@ -246,6 +247,9 @@ TEST_CASE("a filter keeps a barred address out in the kernel until its time is o
     const int served = here.visit();
     REQUIRE(served >= 0);
 
+    // That another listener of that number was closed is heard late.
+    filtered.unlisten(here.listener());
+
     // A listener that comes later has it as well.
     porch later;
     filtered.listen(later.listener(), 8);
@@ -256,6 +260,29 @@ TEST_CASE("a filter keeps a barred address out in the kernel until its time is o
     CHECK_FALSE(filtered.next());
     CHECK(is_let_in(here.listener(), "127.0.0.66", AF_INET, 10s));
     CHECK(is_let_in(later.listener(), "127.0.0.66", AF_INET, 10s));
+}
+
+TEST_CASE("a filter that may no longer be changed is taken off, so that nobody stays dropped", "[sentry][T3.2]") {
+    if (!may_drop_newcomers()) {
+        WARN("not run: this process may not attach a filter (CAP_NET_ADMIN)");
+        return;
+    }
+    wake bell;
+    gate filtered{{}, gate_kind::filter, bell};
+    porch here;
+    filtered.listen(here.listener(), 7);
+    const auto start = gate::clock::now();
+    const auto bar = [&](const char* address) {
+        for (unsigned n = 0; n <= turnstile::forgiven; ++n) (void)filtered.failed(named(address), start);
+    };
+    bar("127.0.0.66");
+    filtered.renew(start);
+    REQUIRE_FALSE(is_let_in(here.listener(), "127.0.0.66", AF_INET, 200ms));
+    const wire::without_net_admin unprivileged;
+    bar("127.0.0.67");
+    filtered.renew(start + 20ms);
+    CHECK(is_let_in(here.listener(), "127.0.0.66", AF_INET, 10s));
+    CHECK(is_let_in(here.listener(), "127.0.0.67", AF_INET, 10s));
 }
 
 TEST_CASE("a filter knows an IPv6 neighbourhood, and as many addresses as there is room for", "[sentry][T3.2]") {
