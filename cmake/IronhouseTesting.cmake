@@ -54,12 +54,28 @@ function(ironhouse_read_wishes prefix)
     set(${prefix}_LABEL "${label}" PARENT_SCOPE)
 endfunction()
 
+# ironhouse_share_headers(<target>): what nearly every test includes is compiled once. Each header is tested alone elsewhere.
+function(ironhouse_share_headers target)
+    if(NOT TARGET ironhouse_test_headers)
+        file(WRITE ${CMAKE_BINARY_DIR}/ironhouse_test_headers.cpp "")
+        add_library(ironhouse_test_headers OBJECT ${CMAKE_BINARY_DIR}/ironhouse_test_headers.cpp)
+        target_include_directories(ironhouse_test_headers PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+        target_link_libraries(ironhouse_test_headers PRIVATE ironhouse_dev ironhouse_catch)
+        target_compile_definitions(ironhouse_test_headers
+                                   PRIVATE IRONHOUSE_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
+        target_precompile_headers(ironhouse_test_headers PRIVATE <ironhouse/ironhouse.hpp>
+                                  ${PROJECT_SOURCE_DIR}/tests/catch.hpp)
+    endif()
+    target_precompile_headers(${target} REUSE_FROM ironhouse_test_headers)
+endfunction()
+
 # ironhouse_test_program(<name> <label> <sources...>): a Catch2 program, each of its test cases a test of its own.
 function(ironhouse_test_program name label)
     add_executable(${name} ${ARGN})
     target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
     target_link_libraries(${name} PRIVATE ironhouse_dev ironhouse_catch)
     target_compile_definitions(${name} PRIVATE IRONHOUSE_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
+    ironhouse_share_headers(${name})
     ironhouse_read_wishes(wish ${ARGN})
     if(wish_LABEL)
         set(label ${wish_LABEL})

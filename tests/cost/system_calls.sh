@@ -18,7 +18,7 @@ count() {
         on && !/ZMQbg/ && !/resumed>/ { if (/<ironhouse>/) sentry++; else calls++ }
         END { if (!until) exit 1; printf "%.3f %.0f\n", calls / n, sentry / (until - since) }' "$work/trace"
 }
-for run in 1 2 3 4 5 6 7 8 9; do
+for run in 1 2 3 4 5; do
     count "$1" >>"$work/raw"
     count "$2" >>"$work/hardened"
 done
