@@ -121,7 +121,14 @@ public:
         return who;
     }
 
-    void leave(const std::shared_ptr<enrolment>& who) noexcept override { post({order::remove, who}); }
+    void leave(const std::shared_ptr<enrolment>& who) noexcept override {
+        {
+            // At once: the next socket may have the same domain, and other keys.
+            const std::lock_guard held{lock_};
+            give_back_domain(*who);
+        }
+        post({order::remove, who});
+    }
 
     void close_for(const std::shared_ptr<enrolment>& who, void* socket) noexcept override {
         post({order::close, who, {}, socket});
@@ -385,7 +392,7 @@ private:
             watched_.erase_if([&](const watched& each) { return each.who == said.who; });
             herald_.forget(said.who->number, now);
             const std::lock_guard held{lock_};
-            give_back_domain(*said.who);
+            if (said.what == order::close) give_back_domain(*said.who); // leave() has done it otherwise
             records_.erase_if([&](const auto& weak) { return weak.expired() || weak.lock() == said.who; });
             break;
         }

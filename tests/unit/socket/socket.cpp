@@ -595,6 +595,17 @@ TEST_CASE("an ipc socket of several peers needs the runtime, or a reason to do w
     rmdir(folder);
 }
 
+TEST_CASE("a domain is free again as soon as its socket is closed, for other keys as well", "[socket][B2]") {
+    ih::context context;
+    for (int n = 0; n != 100; ++n) {
+        cast who;
+        sink_type sink{context, who.serving()};
+        sink.close();
+        cast others;
+        CHECK_NOTHROW(sink_type{context, others.serving()});
+    }
+}
+
 TEST_CASE("linger is finite: more than a minute, or less than nothing, is refused", "[socket]") {
     ih::context context;
     using socket_type = ih::socket<ih::push, sending, ih::in_process>;
