@@ -71,34 +71,11 @@ std::vector<answer> bad_answers() {
     };
 }
 
-/// The right server, by hand: on the very port where the bad answer came from.
-wire::curve_server welcome(wire::listener& at, const people& who, const std::string& type) {
-    auto met = at.accept(soon);
-    REQUIRE(met);
-    wire::curve_server server{std::move(*met), {.identity = who.server.keys, .socket_type = type}};
-    const auto came = server.handshake(soon);
-    CAPTURE(came.reason);
-    REQUIRE(came.accepted());
-    CHECK(wire::view{server.client_key()} == wire::view{who.ann.keys.public_key});
-    return server;
-}
-
 /// Gives one bad answer, then stands in as the right server, while `wait` is what the owner does meanwhile.
 void answer_badly(wire::listener& at, const people& who, const std::string& type, const answer& bad) {
     auto met = at.accept(soon);
     REQUIRE(met);
     bad.give(std::move(*met), who, type);
-}
-
-/// Everything the owner still gets by waiting, while the listener has no newcomer.
-template <class Owner> bool comes_back(wire::listener& at, const Owner& waits) {
-    return wire::eventually(
-        [&] {
-            waits();
-            pollfd p{at.native(), POLLIN, 0};
-            return ::poll(&p, 1, 0) == 1;
-        },
-        soon);
 }
 
 } // namespace

@@ -135,28 +135,6 @@ std::optional<wire::bytes> all_that_is_written(wire::connection to, const claim&
     return all;
 }
 
-/// Lets the owner wait, as it would, until the listener has a newcomer.
-template <class Owner> bool comes_back(wire::listener& at, const Owner& waits) {
-    return wire::eventually(
-        [&] {
-            waits();
-            pollfd p{at.native(), POLLIN, 0};
-            return ::poll(&p, 1, 0) == 1;
-        },
-        soon);
-}
-
-/// The right server, by hand, on the port where the claims came from.
-wire::curve_server welcome(wire::listener& at, const people& who, const std::string& type) {
-    auto met = at.accept(soon);
-    REQUIRE(met);
-    wire::curve_server server{std::move(*met), {.identity = who.server.keys, .socket_type = type}};
-    const auto came = server.handshake(soon);
-    CAPTURE(came.reason);
-    REQUIRE(came.accepted());
-    return server;
-}
-
 /// A client of each pattern, what it does while it waits, and how it is seen to be served.
 struct pushing {
     using pattern = ih::push;

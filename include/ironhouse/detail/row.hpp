@@ -4,8 +4,8 @@
 /// \file
 /// A growable array for the library's own books. Layer: detail.
 ///
-/// It does the little of std::vector that they need. Each kind of vector costs every file that includes it as much as 28
-/// million instructions of the compiler, and the sentry keeps some twenty (docs/decisions/018).
+/// It does the little of std::vector that they need. Each kind of vector is paid for by every file that includes it, and the
+/// sentry keeps some twenty (docs/decisions/018).
 
 #include <ironhouse/detail/abi.hpp>
 

@@ -285,6 +285,27 @@ TEST_CASE("a filter that may no longer be changed is taken off, so that nobody s
     CHECK(is_let_in(here.listener(), "127.0.0.67", AF_INET, 10s));
 }
 
+TEST_CASE("a filter that is full keeps whoever is barred for longest", "[sentry][T3.2]") {
+    if (!may_drop_newcomers()) {
+        WARN("not run: this process may not attach a filter (CAP_NET_ADMIN)");
+        return;
+    }
+    wake bell;
+    gate filtered{{}, gate_kind::filter, bell};
+    porch here;
+    filtered.listen(here.listener(), 7);
+    const auto start = gate::clock::now();
+    const auto bar = [&](const std::string& address, unsigned failures) {
+        for (unsigned n = 0; n != turnstile::forgiven + failures; ++n)
+            (void)filtered.failed(named(address.c_str()), start);
+    };
+    for (std::size_t n = 0; n != most_dropped; ++n) bar("127.0.1." + std::to_string(n + 1), 10);
+    bar("127.0.2.1", 1);
+    filtered.renew(start);
+    CHECK(is_let_in(here.listener(), "127.0.2.1", AF_INET, 10s)); // by the kernel; the turnstile bars it
+    CHECK_FALSE(is_let_in(here.listener(), "127.0.1.1", AF_INET, 200ms));
+}
+
 TEST_CASE("a filter knows an IPv6 neighbourhood, and as many addresses as there is room for", "[sentry][T3.2]") {
     const int listener = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in6 any{};

@@ -5,6 +5,7 @@
 /// Where hostile peers and the library meet: people whose keys both sides hold, sockets of every pattern with their
 /// opposite numbers, and conversations that show whether an honest peer is still served. Test support.
 
+#include "../../catch.hpp"
 #include "bytes.hpp"
 #include "curve.hpp"
 #include "eventually.hpp"
@@ -38,6 +39,8 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+#include <poll.h>
 
 namespace house {
 
@@ -224,6 +227,29 @@ template <class Pattern, class Server, class Client>
         if (hear(client) != text + " back") return "the client got no answer";
     }
     return {};
+}
+
+/// Lets the owner wait, as it would, until the listener has a newcomer.
+template <class Owner> [[nodiscard]] bool comes_back(wire::listener& at, const Owner& waits) {
+    return wire::eventually(
+        [&] {
+            waits();
+            pollfd p{at.native(), POLLIN, 0};
+            return ::poll(&p, 1, 0) == 1;
+        },
+        soon);
+}
+
+/// The right server, by hand: on the very port that a client comes back to.
+[[nodiscard]] inline wire::curve_server welcome(wire::listener& at, const people& who, const std::string& type) {
+    auto met = at.accept(soon);
+    REQUIRE(met);
+    wire::curve_server server{std::move(*met), {.identity = who.server.keys, .socket_type = type}};
+    const auto came = server.handshake(soon);
+    CAPTURE(came.reason);
+    REQUIRE(came.accepted());
+    CHECK(wire::view{server.client_key()} == wire::view{who.ann.keys.public_key});
+    return server;
 }
 
 } // namespace house
