@@ -139,6 +139,17 @@ TEST_CASE("one key has two connections unless more are allowed", "[wire][T3.1]")
     CHECK(wide.visit(wide.staff[0], hostile) == nullptr);
 }
 
+TEST_CASE("a key that was cut off has to stay away, from wherever it comes, and nobody else has", "[wire][B1][T4.1]") {
+    office<three> at{2};
+    const auto first = at.visit(at.staff[0], hostile);
+    REQUIRE(first);
+    (void)first->send_burst({.frame = 500, .frames = 40'000, .wire_bytes = 20'000'000, .unfinished = true}, 10s);
+    REQUIRE(counted(*at.context, ih::reason::cut_over_budget, 1));
+    CHECK(at.visit(at.staff[0], "127.0.1.66") == nullptr);
+    CHECK(at.context->count(ih::reason::refused_after_cut) == 1);
+    CHECK(at.visit(at.staff[1], hostile));
+}
+
 TEST_CASE("addresses and their neighbourhoods have limits where they are set", "[wire][T3.1]") {
     office<eight> at{6, {.per_address = 2_peers, .per_prefix = 3_peers}};
     const auto a = at.visit(at.staff[0], hostile);

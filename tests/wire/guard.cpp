@@ -302,9 +302,9 @@ template <class Pattern, auto Limits = small_limits<Pattern>()> void withstands(
         const wire::deadline until{so_long};
         return all_at_once(
             a.attackers,
-            [&](int) {
+            [&](int n) {
                 return a.owner.connects ? siege::ambush(who, trap, share, until)
-                                        : siege::besiege(who, server.port(), share, until);
+                                        : siege::besiege(who, server.port(), share, until, n);
             },
             [&] {
                 if (a.idle)
@@ -315,6 +315,20 @@ template <class Pattern, auto Limits = small_limits<Pattern>()> void withstands(
     };
     auto came = strike_for(patience);
     const double attacked = friendly.latency(); // before any other report: times start over with each
+    // What the same crowd does to an honest peer by running at all, on the same cores: it knocks where nobody is.
+    double beside = calm;
+    if (siege::attack_time() > 1s && a.attackers > 1) {
+        const std::uint16_t nobody = wire::listener{0}.port();
+        const wire::deadline until{3s};
+        (void)all_at_once(
+            a.attackers,
+            [&](int) {
+                while (!until.passed()) (void)wire::connection::attempt(nobody, siege::hostile, 1s);
+                return siege::toll{};
+            },
+            [&] { friendly.work_for(3s); });
+        beside = std::max(calm, friendly.latency());
+    }
     // A machine that is busy with something else may need longer.
     for (int n = 1; n != 4 && a.on == hung_up::on_somebody && cuts_of(server) == 0; ++n) {
         const auto again = strike_for(patience * (1 << n));
@@ -330,10 +344,11 @@ template <class Pattern, auto Limits = small_limits<Pattern>()> void withstands(
     const auto said = server.report();
     const auto cuts = siege::figure(said, "cut_over_budget");
     std::printf("%-6s %s%s, frames of %zu, %d at a time: came %" PRIu64 " times with %.1f MiB, cut %" PRIu64
-                "; peak +%.1f MiB (ceiling %.1f, slack %.1f); honest %" PRIu64 " served, p90 %.1f ms, calm %.1f ms\n",
+                "; peak +%.1f MiB (ceiling %.1f, slack %.1f); honest %" PRIu64
+                " served, p90 %.1f ms, calm %.1f ms, beside a crowd that is elsewhere %.1f ms\n",
                 Pattern::traits.name, a.owner.connects ? "connecting, " : "", a.what, a.by.frame, a.attackers,
                 came.times, in_mebibytes(came.bytes), cuts, in_mebibytes(peak), in_mebibytes(bounds<Limits>::ceiling),
-                in_mebibytes(bounds<Limits>::slack), served, attacked, calm);
+                in_mebibytes(bounds<Limits>::slack), served, attacked, calm, beside);
     std::fflush(stdout);
     REQUIRE(server.alive());
     CHECK(came.times >= 1);
@@ -352,8 +367,8 @@ template <class Pattern, auto Limits = small_limits<Pattern>()> void withstands(
     CHECK(caught_up);
     if (a.all) CHECK(friendly.none_missing());
     // Only where somebody measures on purpose: beside other work, two cores are late for both.
-    if (siege::attack_time() > 1s && a.attackers == 1 && a.owner.per_message.count() == 0 && calm < 2)
-        CHECK(attacked <= std::max(3 * calm, calm + 20));
+    if (siege::attack_time() > 1s && a.owner.per_message.count() == 0 && calm < 2)
+        CHECK(attacked <= 3 * std::max(0.2, beside));
 }
 
 /// PAIR has one peer: it is attacked, and then serves the next.
@@ -410,7 +425,7 @@ void pair_survives(bool connects) {
 /// The people, and as many more as are needed, each with a key.
 struct crowd : people {
     explicit crowd(std::size_t many) {
-        std::vector<ih::keyring::entry> all{{"eve", eve.key()}};
+        std::vector<ih::keyring::entry> all = let_in();
         for (std::size_t n = 0; n != many; ++n) {
             guests.push_back(person{"guest" + std::to_string(n)});
             all.push_back({guests.back().name, guests.back().key()});

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include <sodium/crypto_shorthash.h>
 
@@ -39,7 +40,8 @@ struct admission_limits {
 
 /// How newcomers are kept out before libzmq takes them in.
 enum class gate_kind : std::uint8_t {
-    exact,    ///< By an accept4() of the executable (system/runtime.hpp): libzmq never sees the connection.
+    exact,    ///< By an accept4() of the executable (system/runtime.hpp): libzmq never sees the connection. Barred
+              ///< addresses by a filter as well, where the kernel permits one.
     filter,   ///< By a filter in the kernel (needs CAP_NET_ADMIN) while their address is barred for its failures: the
               ///< connection never completes. Others as with `shutdown`.
     shutdown, ///< By ending the connection right after libzmq accepted it.
@@ -51,11 +53,15 @@ namespace detail {
 ///
 /// A token bucket per address. Failed handshakes cost nothing at first; from the 65th in a row on, the address is barred
 /// for 100 ms, doubled with each further failure up to ten seconds. One success clears it.
+///
+/// Whoever was cut off stays out for ten seconds, and after that for a minute each time, until ten minutes went by without.
+/// A success clears nothing of that: only who is let in can be cut off.
 class turnstile {
 public:
     using time = std::chrono::steady_clock::time_point;
     static constexpr unsigned forgiven = 64;
     static constexpr std::chrono::milliseconds first_bar{100}, longest_bar{10'000};
+    static constexpr std::chrono::seconds first_absence{10}, later_absence{60}, remembered{600};
     static constexpr std::size_t most_addresses = 4'096; // the least recent one is forgotten
 
     explicit turnstile(per_second rate) noexcept
@@ -68,7 +74,7 @@ public:
         visitor& who = visitor_of(address, now);
         who.tokens = std::min(burst_, who.tokens + rate_ * std::chrono::duration<double>(now - who.seen).count());
         who.seen = now;
-        if (now < who.barred_until || who.tokens < 1.0) return false;
+        if (now < std::max(who.barred_until, who.away_until) || who.tokens < 1.0) return false;
         who.tokens -= 1.0;
         return true;
     }
@@ -83,14 +89,27 @@ public:
     void succeeded(std::string_view address) noexcept {
         if (visitor* const who = find(name_of(address))) who->failures = 0;
     }
+    /// It was cut off. Until when it has to stay away.
+    time cut_off(std::string_view name, time now) {
+        visitor& who = visitor_of(name, now);
+        if (now > who.away_until + remembered) who.cut_before = false;
+        who.seen = now;
+        return who.away_until = now + (std::exchange(who.cut_before, true) ? later_absence : first_absence);
+    }
+    /// Whether it was cut off, and has to stay away for longer.
+    [[nodiscard]] bool away(std::string_view name, time now) noexcept {
+        const visitor* const who = find(name_of(name));
+        return who != nullptr && now < who->away_until;
+    }
     [[nodiscard]] std::size_t addresses() const noexcept { return visitors_.size(); }
 
 private:
     struct visitor {
         double tokens;
         time seen;
-        time barred_until;
+        time barred_until, away_until;
         unsigned failures;
+        bool cut_before;
     };
     // Keyed, so that nobody can choose addresses that fall together.
     [[nodiscard]] std::uint64_t name_of(std::string_view address) const noexcept {
@@ -109,7 +128,7 @@ private:
     visitor& visitor_of(std::string_view address, time now) {
         const std::uint64_t name = name_of(address);
         if (visitor* const known = find(name)) return *known;
-        const visitor fresh{burst_, now, time{}, 0};
+        const visitor fresh{burst_, now, {}, {}, 0, false};
         if (visitors_.size() < most_addresses) {
             visitors_.push_back(fresh);
             try {

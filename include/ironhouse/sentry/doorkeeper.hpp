@@ -98,7 +98,7 @@ public:
     using where = std::string_view;
 
     doorkeeper(herald& to, const admission_limits& allowed, gate& before)
-        : herald_{to}, allowed_{allowed}, gate_{before} {}
+        : herald_{to}, allowed_{allowed}, gate_{before}, absent_{allowed.newcomers} {}
 
     /// Readable when an idle connection has something to look at; -1 where there is no such thing.
     [[nodiscard]] int fd() const noexcept { return table_.fd(); }
@@ -301,6 +301,7 @@ public:
     }
     /// Whether there is a place for that key and address; if not, why.
     [[nodiscard]] reason place_for(const ward& at, std::string_view who, std::string_view address) {
+        if (absent_.away(key_at(at, who), clock::now())) return reason::refused_after_cut;
         if (at.established + at.departed >= at.who->what.peers) return reason::refused_full;
         std::int64_t of_key = 0, of_address = 0, of_prefix = 0;
         const unsigned char* prefix = nullptr;
@@ -331,6 +332,11 @@ public:
         connection& one = table_.at(i);
         failed(at, one);
         one.serial = ~std::uint64_t{0}; // no longer a candidate
+    }
+    /// It may come again, but not now. Whoever has to stay away and does not makes its address wait in the end.
+    void turn_back(ward& at, index i, reason why) {
+        if (why == reason::refused_after_cut) failed(at, table_.at(i));
+        show_out(at, i);
     }
     /// Ends a connection, and says why.
     void turn_away(ward& at, index i, reason why) {
@@ -421,6 +427,9 @@ private:
                 turn_away(*at, i, reason::cut_long_handshake);
         }
         if (said.room_wanted && evict(connection_table::none)) (void)evict(connection_table::none);
+    }
+    [[nodiscard]] static std::string key_at(const ward& at, std::string_view who) {
+        return std::to_string(at.who->number).append(1, '#').append(who);
     }
     [[nodiscard]] ward* ward_of(std::uint64_t socket) noexcept {
         for (const auto& each : wards_)
@@ -717,7 +726,14 @@ private:
             }
         });
     }
+    // Whoever may come under any key is known by its address.
     void cut(ward& at, index i, time now) {
+        if (const connection& one = table_.at(i); !one.outgoing) {
+            if (at.who->what.clients)
+                (void)absent_.cut_off(key_at(at, one.who), now);
+            else
+                gate_.cut_off(one.from, now);
+        }
         turn_away(at, i, reason::cut_over_budget);
         if (!trim_at_) trim_at_ = std::max(now + std::chrono::milliseconds{300}, trimmed_ + every_second);
         trims_ = 3;
@@ -758,6 +774,7 @@ private:
     herald& herald_;
     admission_limits allowed_;
     gate& gate_;
+    turnstile absent_; // keys that were cut off, of which socket
     waiting_room room_;
     connection_table table_;
     row<std::unique_ptr<ward>> wards_;

@@ -24,6 +24,7 @@ enum class reason : std::uint8_t {
     refused_full,           ///< `.peers` connections are served, or left messages that are unread; it was hung up on.
     refused_per_key,        ///< The key has as many connections as one key may have; the new one was hung up on.
     refused_per_address,    ///< The address, or its /24 or /64, has as many as it may have; the new one was hung up on.
+    refused_after_cut,      ///< The key was cut off before (cut_over_budget) and has to stay away (10 s, then 60 s).
     refused_too_fast,       ///< The address opens connections, or fails at them, too fast; it was hung up on.
     address_barred,         ///< So many handshakes of the address failed in a row that it has to wait (100 ms to 10 s).
     refused_descriptors,    ///< Descriptors would have run short; a newcomer was hung up on.
@@ -66,6 +67,7 @@ inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::cal
         "refused_full",
         "refused_per_key",
         "refused_per_address",
+        "refused_after_cut",
         "refused_too_fast",
         "address_barred",
         "refused_descriptors",

@@ -41,8 +41,9 @@ public:
 
     /// `kind`: what is there to keep newcomers out. `bell` wakes the sentry.
     gate(const admission_limits& allowed, gate_kind kind, wake& bell)
-        : reserve_{allowed.descriptor_reserve}, kind_{kind}, exact_{kind == gate_kind::exact}, bell_{bell},
-          turnstile_{allowed.newcomers} {}
+        : reserve_{allowed.descriptor_reserve}, kind_{kind}, exact_{kind == gate_kind::exact},
+          drops_{kind == gate_kind::filter || (exact_ && may_drop_newcomers())}, bell_{bell}, turnstile_{
+                                                                                                  allowed.newcomers} {}
     gate(const gate&) = delete;
     gate& operator=(const gate&) = delete;
 
@@ -64,9 +65,14 @@ public:
         if (from.visitor().empty()) return {};
         const std::lock_guard held{lock_};
         const auto until = turnstile_.failed(from.visitor(), now);
-        if (dropped_address whom; kind_ == gate_kind::filter && until > now && whom.read(from.text.c_str()))
-            drop(whom, until);
+        keep_out(from, until, now);
         return until;
+    }
+    /// A connection of that address, whose keys mean nothing, was cut off.
+    void cut_off(const peer_address& from, clock::time_point now) {
+        if (from.visitor().empty()) return;
+        const std::lock_guard held{lock_};
+        keep_out(from, turnstile_.cut_off(from.visitor(), now), now);
     }
     void succeeded(std::string_view visitor) {
         const std::lock_guard held{lock_};
@@ -109,14 +115,14 @@ public:
 
     /// When renew() has something to do next.
     [[nodiscard]] std::optional<clock::time_point> next() const noexcept {
-        if (kind_ != gate_kind::filter || dropped_.empty()) return {};
+        if (dropped_.empty()) return {};
         auto soonest = dropped_[0].until;
         for (const dropped& each : dropped_) soonest = std::min(soonest, each.until);
         return stale_ ? renewed_ + between_renewals : std::max(soonest, renewed_ + between_renewals);
     }
     /// Tells the kernel whom to drop from now on, at most fifty times a second.
     void renew(clock::time_point now) noexcept {
-        if (kind_ != gate_kind::filter || now < renewed_ + between_renewals) return;
+        if (!drops_ || now < renewed_ + between_renewals) return;
         const std::size_t before = dropped_.size();
         dropped_.erase_if([&](const dropped& each) { return each.until <= now; });
         if (!std::exchange(stale_, false) && before == dropped_.size()) return;
@@ -235,6 +241,9 @@ private:
         for (const listener& each : gone)
             if (exact_) forget_listener(each.fd, each.generation); // waits for admit()
     }
+    void keep_out(const peer_address& from, clock::time_point until, clock::time_point now) {
+        if (dropped_address whom; drops_ && until > now && whom.read(from.text.c_str())) drop(whom, until);
+    }
     // Where there are too many, the one that would be over first makes room.
     void drop(const dropped_address& whom, clock::time_point until) {
         dropped* at = dropped_.find([&](const dropped& each) { return each.whom == whom; });
@@ -301,6 +310,7 @@ private:
     const int reserve_;
     const gate_kind kind_;
     const bool exact_;
+    const bool drops_; // in the kernel
     wake& bell_;
     std::mutex lock_; // guards what follows
     turnstile turnstile_;

@@ -513,7 +513,7 @@ private:
     // A refusal that another time need not meet.
     static bool is_passing(reason why) noexcept {
         return why == reason::refused_full || why == reason::refused_per_key || why == reason::refused_per_address ||
-               why == reason::handshake_failed;
+               why == reason::refused_after_cut || why == reason::handshake_failed;
     }
     // Finds the connection that was answered last, and puts it where it belongs. Until then nobody else is answered: two
     // answers at once could not be told apart. False when it is still to come.
@@ -541,7 +541,7 @@ private:
         if (done.judged.admitted())
             keeper_.admit(*at->door, it, done.judged.who, done.serial);
         else if (is_passing(done.judged.why))
-            keeper_.show_out(*at->door, it);
+            keeper_.turn_back(*at->door, it, done.judged.why);
         else
             keeper_.refused(*at->door, it);
         return true;

@@ -58,6 +58,22 @@ TEST_CASE("one success clears an address", "[sentry][T3.2]") {
     CHECK(gate.pass("a", start));
 }
 
+TEST_CASE("who was cut off stays out for ten seconds, then for a minute; success clears nothing", "[sentry][B1]") {
+    turnstile gate{per_second::from_config(1'000)};
+    CHECK_FALSE(gate.away("eve", start));
+    CHECK(gate.cut_off("eve", start) == start + 10s);
+    CHECK(gate.away("eve", start + 9'999ms));
+    CHECK_FALSE(gate.pass("eve", start + 9'999ms));
+    CHECK_FALSE(gate.away("ann", start));
+    CHECK_FALSE(gate.away("eve", start + 10s));
+    CHECK(gate.pass("eve", start + 10s));
+    gate.succeeded("eve"); // which is no reason to forget it
+    CHECK(gate.cut_off("eve", start + 11s) == start + 71s);
+    CHECK(gate.cut_off("eve", start + 80s) == start + 140s);
+    // After ten minutes in which nothing happened it starts over.
+    CHECK(gate.cut_off("eve", start + 140s + 601s) == start + 140s + 611s);
+}
+
 TEST_CASE("memory of addresses is bounded: the least recent one is forgotten", "[sentry][T3.2]") {
     turnstile gate{ten};
     for (std::size_t n = 0; n != turnstile::most_addresses + 500; ++n)

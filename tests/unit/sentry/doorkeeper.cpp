@@ -119,9 +119,9 @@ public:
     std::uint64_t serial = 0;
     std::optional<reason> ended;
 
-private:
-    static std::shared_ptr<enrolment> opened(std::int64_t peers, int type) {
+    static std::shared_ptr<enrolment> opened(std::int64_t peers, int type, std::optional<ih::keyring> clients = {}) {
         terms said;
+        said.clients = std::move(clients);
         said.pattern = "pull";
         said.domain = "orders";
         said.authenticates = true;
@@ -132,6 +132,8 @@ private:
         said.frame = 4096;
         return std::make_shared<enrolment>(7, std::move(said));
     }
+
+private:
     wake bell_;
     gate gate_;
 
@@ -191,6 +193,46 @@ TEST_CASE("what came before the guard woke is not forgiven on an owner's word th
     CHECK(at.works_until([&] { return answers(), at.events.count(reason::cut_over_budget) == 1; }));
     CHECK(eve.ended());
     CHECK_FALSE(ann.ended());
+}
+
+TEST_CASE("a key that was cut off has to stay away, and nobody else has", "[sentry][B1]") {
+    house at{{}, house::opened(4, ZMQ_PULL, ironhouse::keyring::of(std::vector<ironhouse::keyring::entry>{}))};
+    auto eve = at.guest("eve");
+    at.hears(eve, 1'000'000);
+    REQUIRE(at.works_until([&] { return at.socket.eye.watchful(); }));
+    at.hears(eve, 3'000'000);
+    REQUIRE(at.works_until([&] { return at.events.count(reason::cut_over_budget) == 1; }));
+    CHECK(at.place_for("eve") == reason::refused_after_cut);
+    CHECK(at.place_for("ann") == reason::client_admitted);
+    auto ann = at.guest("ann"); // from the same address
+    CHECK(at.events.count(reason::refused_too_fast) == 0);
+}
+
+TEST_CASE("where every key is let in, the address of whoever was cut off has to stay away", "[sentry][B1]") {
+    house at{{}};
+    auto eve = at.guest("eve");
+    at.hears(eve, 1'000'000);
+    REQUIRE(at.works_until([&] { return at.socket.eye.watchful(); }));
+    at.hears(eve, 3'000'000);
+    REQUIRE(at.works_until([&] { return at.events.count(reason::cut_over_budget) == 1; }));
+    auto again = at.step.visit();
+    at.keeper.opened(at.socket, again.ours, at.step.address(), false);
+    CHECK(at.events.count(reason::refused_too_fast) == 1);
+    CHECK(again.ended());
+}
+
+TEST_CASE("a key that comes all the same makes its address wait", "[sentry][B1][T3.2]") {
+    house at{{}, house::opened(4, ZMQ_PULL, ironhouse::keyring::of(std::vector<ironhouse::keyring::entry>{}))};
+    for (unsigned n = 0; n <= ih::detail::turnstile::forgiven; ++n) {
+        auto eve = at.knock();
+        bool others = false;
+        const auto asked = at.keeper.candidates(at.socket, "127.0.0.1", others);
+        REQUIRE(asked.size() == 1);
+        at.keeper.turn_back(at.socket, asked.front().where, reason::refused_after_cut);
+        CHECK(eve.ended());
+        at.leaves(eve);
+    }
+    CHECK(at.events.count(reason::address_barred) == 1);
 }
 
 TEST_CASE("what libzmq read before the doorkeeper could look is found all the same", "[sentry][B1]") {

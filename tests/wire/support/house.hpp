@@ -75,8 +75,24 @@ struct people {
     person eve{"eve"}; ///< is let in, and breaks them
     person mallory{"mallory"};
 
-    ih::keyring ring = ih::keyring::of({{"ann", ann.key()}, {"ben", ben.key()}, {"eve", eve.key()}});
+    /// More who break them, each with a key.
+    std::vector<person> gang = [] {
+        std::vector<person> all;
+        for (int n = 1; n != 20; ++n) all.push_back(person{"eve" + std::to_string(n)});
+        return all;
+    }();
 
+    ih::keyring ring = ih::keyring::of(let_in());
+
+    [[nodiscard]] std::vector<ih::keyring::entry> let_in() const {
+        std::vector<ih::keyring::entry> all{{"ann", ann.key()}, {"ben", ben.key()}, {"eve", eve.key()}};
+        for (const person& each : gang) all.push_back({each.name, each.key()});
+        return all;
+    }
+    /// The attackers: eve, and then the gang.
+    [[nodiscard]] const person& attacker(int n) const {
+        return n == 0 ? eve : gang.at(static_cast<std::size_t>(n) - 1);
+    }
     [[nodiscard]] ih::curve_server serving(ih::domain domain = "orders") const {
         return {.domain = domain, .clients = ring, .identity = server.papers()};
     }

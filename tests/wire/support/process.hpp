@@ -144,6 +144,24 @@ inline bool reset_peak(pid_t pid) {
     return n;
 }
 
+/// Whether every thread of this process but the one that asks is asleep in the kernel.
+[[nodiscard]] inline bool others_asleep() {
+    DIR* const dir = ::opendir("/proc/self/task");
+    if (dir == nullptr) return true;
+    const std::string me = std::to_string(::gettid());
+    bool asleep = true;
+    while (const dirent* entry = ::readdir(dir)) {
+        if (entry->d_name[0] == '.' || me == entry->d_name) continue;
+        const std::string file = std::string{"task/"} + entry->d_name + "/stat";
+        const std::string stat = detail::read_proc(::getpid(), file.c_str());
+        // "number (name) state ...": the name may hold anything, so its end is looked for from behind.
+        const auto name_ends = stat.rfind(')');
+        if (name_ends != std::string::npos && stat.compare(name_ends, 3, ") S") != 0) asleep = false;
+    }
+    ::closedir(dir);
+    return asleep;
+}
+
 /// A running program. It dies with this object, and with the thread that started it should that end first.
 class child {
 public:
@@ -162,6 +180,8 @@ public:
     /// Runs a function in a forked child and exits with what it returns: for what must terminate a process.
     /// The environment of the options is not applied.
     [[nodiscard]] static child running(const std::function<int()>& body, const child_options& options = {}) {
+        // AddressSanitizer's allocator is not made for forks: what another thread holds of it, the child would wait for forever.
+        (void)eventually(others_asleep, std::chrono::seconds{2});
         return begin(options, [&] { ::_exit(body()); }, {});
     }
 

@@ -440,13 +440,14 @@ inline void strike(wire::curve_peer& eve, const assault& how, toll& so_far, cons
 }
 
 /// Comes to a bound victim, and comes back whenever it was hung up on.
-inline toll besiege(const house::people& who, std::uint16_t port, const assault& how, const wire::deadline& until) {
+inline toll besiege(const house::people& who, std::uint16_t port, const assault& how, const wire::deadline& until,
+                    int which = 0) {
     toll sum;
     while (!until.passed() && sum.bytes + how.frame + 36 <= how.bytes) {
         auto line = wire::connection::attempt(port, hostile, 1s);
         if (!line) continue;
         ++sum.knocks;
-        wire::curve_client eve{std::move(*line), who.script(who.eve, how.type)};
+        wire::curve_client eve{std::move(*line), who.script(who.attacker(which), how.type)};
         if (eve.handshake(2s).accepted()) strike(eve, how, sum, until);
     }
     return sum;
