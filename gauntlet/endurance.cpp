@@ -4,6 +4,7 @@
 #include "stage.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>

@@ -75,6 +75,7 @@ class unguarded_ipc;
 // sentry/
 enum class reason : unsigned char;
 struct event;
+class event_callback;
 struct admission_limits;
 enum class gate_kind : unsigned char;
 

@@ -8,7 +8,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 namespace ironhouse::inline IRONHOUSE_ABI {
 
@@ -106,6 +109,32 @@ struct event {
     std::string_view peer = {};    ///< Name or fingerprint of the key, where known.
     std::string_view address = {}; ///< Peer address or endpoint, where known.
     std::string_view detail = {};  ///< An advisory's id, a waiver's reason, an error's text.
+};
+
+/// Receives events: anything that can be called with a `const event&`. Copies share what they call.
+class event_callback {
+public:
+    /// Nobody listens.
+    event_callback() = default;
+    /// \param to  Called on the sentry's thread, one event at a time; it must not block. An empty std::function is nobody.
+    template <class F>
+        requires(!std::is_same_v<F, event_callback> && std::is_invocable_v<F&, const event&>)
+    event_callback(F to) {
+        if constexpr (std::is_constructible_v<bool, F> && !std::is_empty_v<F>)
+            if (!static_cast<bool>(to)) return;
+        call_ = [](void* of, const event& what) { (void)(*static_cast<F*>(of))(what); };
+        of_ = std::make_shared<F>(std::move(to));
+    }
+    /// Whether anybody listens.
+    explicit operator bool() const noexcept { return of_ != nullptr; }
+    /// Tells it.
+    /// \param what  What happened.
+    void operator()(const event& what) const { call_(of_.get(), what); }
+
+private:
+    // Not std::function: its header would be a tenth of what everybody parses.
+    std::shared_ptr<void> of_;
+    void (*call_)(void*, const event&) = nullptr;
 };
 
 } // namespace ironhouse::inline IRONHOUSE_ABI

@@ -12,14 +12,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace ironhouse::inline IRONHOUSE_ABI::detail {
-
-/// Receives events on the sentry's thread. It must not block: handshakes wait for it.
-using event_callback = std::function<void(const event&)>;
 
 /// Collects equal events, so that an attack cannot flood whoever listens: the first comes at once, the rest once a second.
 class herald {

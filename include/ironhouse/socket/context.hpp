@@ -16,7 +16,6 @@
 #include <ironhouse/socket/advisory.hpp>
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -31,7 +30,7 @@ struct context_options {
     /// libzmq's I/O threads, 1 to 64 (ZMQ_IO_THREADS). One serves about a gigabyte a second.
     int io_threads = 1;
     /// Receives every decision, on the sentry's thread; it must not block. Equal ones come once a second, counted.
-    std::function<void(const event&)> on_event = {};
+    event_callback on_event = {};
     /// What one key and one address may take, and what stays free for the program.
     admission_limits admission = {};
     /// Advisories that would refuse this libzmq, and that the program accepts, by id.

@@ -16,7 +16,6 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -26,6 +25,10 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+// For std::reference_wrapper, which libstdc++ declares with <thread>, at a fraction of the cost.
+#if !defined(__GLIBCXX__)
+#include <functional>
+#endif
 
 namespace ironhouse::inline IRONHOUSE_ABI {
 
