@@ -40,6 +40,12 @@ enum class on_disconnect : std::uint8_t {
     drop, ///< They are gone, and nothing is queued until it is back (ZMQ_IMMEDIATE 1): a restart loses the whole queue.
 };
 
+/// What becomes of messages whose key was revoked while they were queued here.
+enum class on_revocation : std::uint8_t {
+    drop,    ///< They are dropped, and counted as message_of_revoked.
+    deliver, ///< They are received, as if the key had been revoked after that.
+};
+
 /// Whether a REQ numbers its requests, so that a late answer to an earlier one is never taken for the current one.
 enum class correlation : std::uint8_t {
     numbered, ///< An extra frame that REP echoes by itself and a hand-written ROUTER must echo (ZMQ_REQ_CORRELATE 1).
@@ -78,6 +84,8 @@ struct socket_options {
     ironhouse::correlation correlation = ironhouse::correlation::numbered;
     /// How long close() keeps sending what is queued, 0 to 60 s, never for ever (ZMQ_LINGER).
     std::chrono::milliseconds linger{1'000};
+    /// What becomes of messages that a revoked key sent before, and that the program has not received.
+    ironhouse::on_revocation on_revocation = ironhouse::on_revocation::drop;
     /// Whether a bound ipc socket of several peers may do without system/runtime.hpp.
     ironhouse::ipc_guard ipc_guard = {};
 };
@@ -193,6 +201,7 @@ struct socket_core {
             said.frame = static_cast<std::int64_t>(limits.in.frame);
             said.waiver = shield.waiver;
             said.ipc_waiver = chosen.ipc_guard.waiver();
+            said.drops_revoked = chosen.on_revocation == on_revocation::drop;
             enrolled = gate->enrol(std::move(said), handle);
             record = enrolled.get();
             // Written once more right before each bind and connect; now, so that a refusal comes from the constructor.
@@ -434,8 +443,8 @@ struct socket_core {
                 release_rest(m);
             m.slots_[0].size = static_cast<std::size_t>(size);
             m.size_ = 1;
-            if (guarded) account_for_one(m);
-            return receive_status::received;
+            if (!guarded || account_for_one(m)) [[likely]]
+                return receive_status::received;
         }
         return receive_slowly(m, size, blocks ? patience - slice : patience, nullptr);
     }
@@ -729,6 +738,7 @@ private:
 
     // The guard asked whether anything waits to be received. Silence means that something does.
     void answer_if_empty() noexcept {
+        if ((record->curious.load(std::memory_order_relaxed) & enrolment::some_dropped) != 0) forget_the_dropped();
         const std::uint32_t asked = record->question.load(std::memory_order_acquire);
         if (asked == record->answer.load(std::memory_order_relaxed)) return;
         const int events = events_now();
@@ -743,15 +753,19 @@ private:
         return sealed + (sealed > 255 ? 9U : 2U);
     }
     // A message of one frame; in calm, and where nothing is added to it on its way, two numbers grow.
-    [[gnu::always_inline]] void account_for_one(any_message& m) noexcept {
+    // False when whoever sent it has to be looked at first.
+    [[nodiscard, gnu::always_inline]] bool account_for_one(any_message& m) noexcept {
         const std::size_t bytes = on_the_line(m.slots_[0].size);
-        if (type == ZMQ_XPUB || type == ZMQ_REP || type == ZMQ_REQ ||
-            record->wants_shares.load(std::memory_order_relaxed)) [[unlikely]] {
+        const unsigned curious = record->curious.load(std::memory_order_relaxed);
+        if (type == ZMQ_XPUB || type == ZMQ_REP || type == ZMQ_REQ || curious != 0) [[unlikely]] {
+            if ((curious & enrolment::some_dropped) != 0) return false;
             const std::int64_t whose = whose_is(m);
             m.size_ = 1;
-            return account_for(m, bytes, whose);
+            account_for(m, bytes, whose);
+            return true;
         }
         count_taken(bytes);
+        return true;
     }
     void count_taken(std::size_t bytes) noexcept {
         // Only the owner writes them.
@@ -786,7 +800,7 @@ private:
     }
     // Whose a message is: its handshake's serial number, or -1 - descriptor where nobody authenticates. 0: not asked for.
     [[nodiscard]] std::int64_t whose_is(any_message& m) const noexcept {
-        if (!guarded || !record->wants_shares.load(std::memory_order_relaxed)) return 0;
+        if (!guarded || record->curious.load(std::memory_order_relaxed) == 0) return 0;
         m.size_ = 1;
         const std::string_view user = m.user_id();
         m.size_ = 0;
@@ -794,6 +808,34 @@ private:
         if (const auto mark = user.rfind('#'); mark != user.npos)
             for (const char digit : user.substr(mark + 1)) serial = serial * 10 + (digit - '0');
         return serial != 0 ? serial : -1 - ::zmq_msg_get(&m.slots_[0].frame, ZMQ_SRCFD);
+    }
+
+    // Whether it came in under a key that was revoked meanwhile.
+    [[nodiscard, gnu::cold]] bool is_dropped(std::int64_t serial) const noexcept {
+        if ((record->curious.load(std::memory_order_acquire) & enrolment::some_dropped) == 0) return false;
+        const std::lock_guard held{record->lock};
+        return record->dropped.find(
+                   [&](const auto& each) { return each.serial == static_cast<std::uint64_t>(serial); }) != nullptr;
+    }
+    // Once the queue is empty, nothing can be in it of those that had ended before.
+    [[gnu::cold, gnu::noinline]] void forget_the_dropped() noexcept {
+        bool any = false;
+        {
+            const std::lock_guard held{record->lock};
+            for (auto& each : record->dropped)
+                if (each.has == enrolment::unwanted::ended) {
+                    each.has = enrolment::unwanted::nothing_left;
+                    any = true;
+                }
+        }
+        if (!any) return;
+        const int events = events_now();
+        const bool empty = events >= 0 && (events & ZMQ_POLLIN) == 0;
+        const std::lock_guard held{record->lock};
+        for (auto& each : record->dropped)
+            if (!empty && each.has == enrolment::unwanted::nothing_left) each.has = enrolment::unwanted::ended;
+        record->dropped.erase_if([](const auto& each) { return each.has == enrolment::unwanted::nothing_left; });
+        if (record->dropped.empty()) record->wonder(enrolment::some_dropped, false);
     }
 
     // Bound, and nobody has completed a handshake. inproc peers are not counted.
@@ -828,6 +870,7 @@ private:
         }
         const std::int64_t whose = whose_is(m);
         std::size_t bytes = 0;
+        if (whose > 0 && is_dropped(whose)) return refuse_message(m, 3, more, on_the_line(size), whose);
         for (std::size_t count = 1;; ++count) {
             bytes += on_the_line(size);
             if (size > limits.in.frame) return refuse_message(m, 1, more, bytes, whose);
@@ -846,7 +889,7 @@ private:
         }
     }
 
-    // Consumes what is left of a message that broke a rule, and counts it: frames, size, routing id.
+    // Consumes what is left of a message that broke a rule, and counts it: frames, size, routing id, revoked.
     [[nodiscard, gnu::cold, gnu::noinline]] taken refuse_message(any_message& m, std::size_t rule, bool more,
                                                                  std::size_t bytes = 0, std::int64_t whose = 0) {
         m.clear();

@@ -8,6 +8,8 @@
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/files.hpp>
 #include <ironhouse/detail/refuse.hpp>
+#include <ironhouse/detail/row.hpp>
+#include <ironhouse/detail/wake.hpp>
 #include <ironhouse/keys/certificate.hpp>
 #include <ironhouse/keys/public_key.hpp>
 
@@ -232,6 +234,13 @@ public:
     /// \throws      `error::rejected` naming the file and the reason; `error::exhausted` above 1'000'000 keys.
     [[nodiscard]] static keyring from_directory(const std::string& path);
 
+    /// Other keys from now on, all at once. Live connections of keys that are no longer in the ring, or that are called
+    /// otherwise, end within a second; everybody else's stay.
+    ///
+    /// \param entries  Names and keys; see entry.
+    /// \throws  `error::misuse` as of() does; the ring is then unchanged.
+    void replace(std::vector<entry> entries) const;
+
     /// The entry of a key, or null; it stays valid as long as it is held, whatever becomes of the ring.
     /// \param key  A key that was checked.
     [[nodiscard]] std::shared_ptr<const entry> find(const public_key& key) const {
@@ -266,7 +275,8 @@ private:
         state(std::shared_ptr<const snapshot>&& first, std::string&& directory) noexcept
             : current{std::move(first)}, origin{std::move(directory)} {}
         mutable std::mutex mutex;
-        std::shared_ptr<const snapshot> current; // under mutex
+        std::shared_ptr<const snapshot> current; // these two: under mutex
+        detail::row<detail::wake*> told;         // of each replacement
         std::atomic<std::uint64_t> generation{1};
         const std::string origin;
     };
@@ -291,11 +301,21 @@ struct keyring_access {
     [[nodiscard]] static keyring ring(snapshot_pointer&& first, std::string&& directory) {
         return keyring{std::move(first), std::move(directory)};
     }
+    /// That bell is raised at each replacement from now on, or no longer. As often as it was asked for.
+    static void hear(const keyring& ring, wake& bell, bool from_now_on) {
+        const std::lock_guard held{ring.state_->mutex};
+        auto& told = ring.state_->told;
+        if (from_now_on)
+            told.push_back(&bell);
+        else if (wake** const one = told.find([&](const wake* each) { return each == &bell; }))
+            told.erase(one);
+    }
     /// Every handle of the ring sees the new snapshot from here on; what is held of the old one stays valid.
     static snapshot_pointer replace(const keyring& ring, snapshot_pointer next) {
         const std::lock_guard held{ring.state_->mutex};
         ring.state_->current.swap(next);
         ring.state_->generation.fetch_add(1, std::memory_order_release);
+        for (wake* const each : ring.state_->told) each->raise();
         return next; // the old one, for comparing
     }
 };
@@ -362,6 +382,11 @@ struct keyring_access {
 inline keyring keyring::of(std::vector<entry> entries) {
     return detail::keyring_access::ring(
         detail::keyring_access::make(std::move(entries), error::misuse, "make a keyring"), {});
+}
+
+inline void keyring::replace(std::vector<entry> entries) const {
+    detail::keyring_access::replace(
+        *this, detail::keyring_access::make(std::move(entries), error::misuse, "replace the keys of a ring"));
 }
 
 inline keyring keyring::from_directory(const std::string& path) {

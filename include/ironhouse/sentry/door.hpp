@@ -33,6 +33,7 @@ struct terms {
     bool client = false; // of CURVE: what is at the other end must prove itself
     const char* waiver = nullptr;
     const char* ipc_waiver = nullptr; // may do without a guard over ipc, and why
+    bool drops_revoked = true;        // what a key that may not stay has sent, and the owner has not received
 
     // What it may receive, as the guard counts: zero where the pattern receives nothing.
     int type = 0;
@@ -54,15 +55,25 @@ struct enrolment {
     wake bell;                          // readable while there is mail or the context closes
 
     // Written by the owner when a message breaks a rule, collected by the sentry.
-    std::atomic<std::uint64_t> broken[3] = {}; // frames, size, routing id
+    std::atomic<std::uint64_t> broken[4] = {}; // frames, size, routing id, of a key that may not stay
     std::atomic<std::uint64_t> behind{0};      // how often a subscriber's queue was found full
 
     // Written by the owner for the guard: what it received, as it was on the line. Messages first, read the other way round.
     std::atomic<std::uint64_t> taken_messages{0}, taken_bytes{0};
     // The guard asks whether the queues are empty; the owner repeats the number once they are.
     std::atomic<std::uint32_t> question{0}, answer{0};
-    // The guard wants to know whose each message was.
-    std::atomic<bool> wants_shares{false};
+    // Why the owner has to see whose each message is.
+    enum curiosity : std::uint8_t {
+        shares_wanted = 1, // the guard keeps an account for each
+        some_dropped = 2,  // some of what is queued is of keys that may not stay
+    };
+    std::atomic<std::uint8_t> curious{0};
+    void wonder(curiosity about, bool yes) noexcept {
+        if (yes)
+            curious.fetch_or(about, std::memory_order_release);
+        else
+            curious.fetch_and(static_cast<std::uint8_t>(~about), std::memory_order_release);
+    }
 
     std::mutex lock; // guards what follows
     // The owner's mailbox: endpoints to connect again. libzmq sockets are not touched from the sentry's thread.
@@ -73,6 +84,12 @@ struct enrolment {
         std::int64_t bytes;
     };
     row<share> shares;
+    // Handshakes whose messages are to be dropped, until the queue was found empty after the connection had ended.
+    struct unwanted {
+        std::uint64_t serial;
+        enum : std::uint8_t { more, ended, nothing_left } has;
+    };
+    row<unwanted> dropped;
 };
 
 /// What a socket asks of the sentry. Every call is made on the socket's owner thread.

@@ -17,6 +17,7 @@
 #include <ironhouse/sentry/gate.hpp>
 #include <ironhouse/sentry/guard.hpp>
 #include <ironhouse/sentry/herald.hpp>
+#include <ironhouse/sentry/zap.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -25,6 +26,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -111,6 +113,7 @@ public:
         if (!active_.empty()) sooner(next_round_);
         sooner(next_check_);
         sooner(gate_.next());
+        sooner(next_review_);
         sooner(trim_at_);
         return soonest;
     }
@@ -320,10 +323,13 @@ public:
         return reason::client_admitted;
     }
 
-    void admit(ward& at, index i, std::string_view who, std::uint64_t serial) {
+    void admit(ward& at, index i, const verdict& as, std::uint64_t serial) {
         connection& one = table_.at(i);
-        one.who = who;
+        one.who = as.who;
         one.serial = serial;
+        std::memcpy(one.key, as.key, sizeof one.key);
+        one.until = as.until;
+        if (one.until != verdict::for_ever) look_at_dates(clock::now());
         gate_.succeeded(one.from.visitor());
         establish(at, i);
     }
@@ -337,6 +343,24 @@ public:
     void turn_back(ward& at, index i, reason why) {
         if (why == reason::refused_after_cut) failed(at, table_.at(i));
         show_out(at, i);
+    }
+    /// The ring was replaced, or somebody's time is over: whoever may not stay is hung up on.
+    void review(ward& at) {
+        if (!at.who->what.clients) return;
+        const auto ring = at.who->what.clients->now();
+        const auto today = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        table_.each_of(at.who->number, [&](index i, connection& one) {
+            if (one.outgoing || one.serial == 0 || one.who.empty() || one.revoked) return;
+            if (one.stage != stage::established && one.stage != stage::departed) return;
+            const auto* const entry = ring->find(std::span<const unsigned char, 32>{one.key});
+            // Under another name it has to come again: messages carry the name it came in under.
+            if (entry != nullptr && entry->name == one.who && detail::judge(*entry, today) == reason::client_admitted) {
+                one.until = entry->not_after.value_or(verdict::for_ever);
+                if (one.until != verdict::for_ever) look_at_dates(clock::now());
+                return;
+            }
+            revoke(at, i);
+        });
     }
     /// Ends a connection, and says why.
     void turn_away(ward& at, index i, reason why) {
@@ -371,6 +395,7 @@ public:
         if (next_check_ && now >= *next_check_) check(now);
         if (trim_at_ && now >= *trim_at_) trim(now);
         gate_.renew(now);
+        if (next_review_ && now >= *next_review_) review_dates();
     }
 
 private:
@@ -381,6 +406,7 @@ private:
     static constexpr std::uint64_t curve_server_asks_after = 64 + 170;
     static constexpr std::chrono::milliseconds pace{2};
     static constexpr std::chrono::seconds every_second{1}, now_and_then{4};
+    static constexpr std::chrono::milliseconds half_a_second{500};
 
     [[nodiscard]] static std::uint16_t port_in(where address) noexcept {
         std::uint32_t port = 0;
@@ -428,6 +454,35 @@ private:
         }
         if (said.room_wanted && evict(connection_table::none)) (void)evict(connection_table::none);
     }
+    // What it sent and nobody received yet is dropped with it: told to the owner first, since more may be on its way.
+    void revoke(ward& at, index i) {
+        connection& one = table_.at(i);
+        one.revoked = true;
+        if (at.who->what.drops_revoked) {
+            const std::lock_guard held{at.who->lock};
+            using unwanted = enrolment::unwanted;
+            at.who->dropped.push_back({one.serial, one.stage == stage::departed ? unwanted::ended : unwanted::more});
+            at.who->wonder(enrolment::some_dropped, true);
+        }
+        if (one.stage == stage::departed) return;
+        turn_away(at, i, reason::revoked);
+    }
+    // The clock on the wall may be set, so that one has to look at it.
+    void look_at_dates(time now) {
+        if (!next_review_) next_review_ = now + half_a_second;
+    }
+    void review_dates() {
+        const auto today = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        next_review_.reset();
+        for (const auto& at : wards_)
+            table_.each_of(at->who->number, [&](index i, connection& one) {
+                if (one.until == verdict::for_ever || one.revoked) return;
+                if (one.until <= today)
+                    revoke(*at, i);
+                else
+                    look_at_dates(clock::now());
+            });
+    }
     [[nodiscard]] static std::string key_at(const ward& at, std::string_view who) {
         return std::to_string(at.who->number).append(1, '#').append(who);
     }
@@ -472,7 +527,7 @@ private:
         at.eye.open(one.books, look(one, seen) ? seen.consumed : 0);
         allow(at, one);
         if (!at.eye.watchful() || !std::exchange(at.alone, false)) return;
-        at.who->wants_shares.store(true, std::memory_order_relaxed); // now there are two
+        at.who->wonder(enrolment::shares_wanted, true); // now there are two
     }
     /// libzmq has ended it. What it left unread stays on the books until it has been read.
     void end(ward& at, index i) {
@@ -482,6 +537,11 @@ private:
         if (!at.is_read()) at.eye.forget(one.books);
         if (one.outgoing && at.ahead != 0) --at.ahead; // its event may never come
         count(at, i, -1);
+        if (one.revoked && at.who->what.drops_revoked) {
+            const std::lock_guard held{at.who->lock};
+            for (auto& each : at.who->dropped)
+                if (each.serial == one.serial) each.has = enrolment::unwanted::ended;
+        }
         // Of ipc, the event may be an earlier one's that had this number: then libzmq still has it, and it stays counted.
         if (one.from.has_counters || !connection_table::libzmq_has(one)) gate_.forget(one.number, one.generation);
         if (!leaves_something) return table_.drop(i);
@@ -689,12 +749,12 @@ private:
         // The only one there is needs no message by message account.
         at.alone =
             many == 1 && at.who->what.type != ZMQ_REP; // whose messages are longer on the line than the owner can see
-        at.who->wants_shares.store(!at.alone, std::memory_order_relaxed);
+        at.who->wonder(enrolment::shares_wanted, !at.alone);
     }
     void rest(ward& at) {
         at.eye.rest();
         at.asking = false;
-        at.who->wants_shares.store(false, std::memory_order_relaxed);
+        at.who->wonder(enrolment::shares_wanted, false);
         // What departed ones left is little by now, and judge() will not come by again.
         table_.each_of(at.who->number, [&](index i, connection& one) {
             if (one.stage == stage::departed) let_go(at, i);
@@ -781,7 +841,7 @@ private:
     row<index> active_, awake_, suspects_;
     row<enrolment::share> shares_;
     time next_round_{}, trimmed_{};
-    std::optional<time> next_check_, trim_at_;
+    std::optional<time> next_check_, trim_at_, next_review_;
     std::uint64_t works_ = 0; // how often it has worked
     int checks_soon_ = 0, trims_ = 0;
     bool on_ = true;

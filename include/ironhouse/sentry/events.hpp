@@ -38,12 +38,14 @@ enum class reason : std::uint8_t {
     memory_returned,        ///< What an attack had taken went back to the system (malloc_trim).
     handshake_failed,       ///< A connection ended before its handshake did.
     connected,              ///< A connection completed its handshake.
+    revoked,                ///< The key was removed, ran out, or may no longer do this; its connection was ended.
     disconnected,           ///< An established connection ended.
     reconnect_asked,        ///< libzmq gave a connection up; its owner was told to connect again.
     reconnected,            ///< The owner connected again.
     message_too_many_frames, ///< A message had more frames than the limits allow; it was dropped whole.
     message_frame_too_large, ///< A frame was larger than the limits allow; its message was dropped whole.
     message_bad_routing_id,  ///< A peer's routing id was longer than 255 bytes; its message was dropped whole.
+    message_of_revoked,      ///< A message was still queued when its key was revoked; it was dropped.
     subscriber_behind,       ///< A subscriber's queue was full; it loses messages until it has room again.
     runtime_not_in_effect,   ///< system/runtime.hpp is linked, and libzmq does without it; `detail` says why.
     advisory_applies,        ///< A known weakness of this libzmq applies; `detail` is its id.
@@ -81,12 +83,14 @@ inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::cal
         "memory_returned",
         "handshake_failed",
         "connected",
+        "revoked",
         "disconnected",
         "reconnect_asked",
         "reconnected",
         "message_too_many_frames",
         "message_frame_too_large",
         "message_bad_routing_id",
+        "message_of_revoked",
         "subscriber_behind",
         "runtime_not_in_effect",
         "advisory_applies",

@@ -213,7 +213,8 @@ private:
         int fd; // of the reader
         ward* door;
         supervisor keeper = {};
-        std::uint64_t reported[4] = {};
+        std::uint64_t reported[5] = {};
+        std::uint64_t ring = 0; // the generation that its connections were looked at for
     };
 
     // An authentication request that was answered, and is not known yet by whom it was made.
@@ -306,6 +307,7 @@ private:
                 if (now.everything) {
                     last = take_commands();
                     read_monitors();
+                    review_rings();
                     serve_newcomers();
                     collect_counts();
                 }
@@ -319,6 +321,7 @@ private:
                 shut_the_door("unknown failure");
             }
         }
+        for (const watched& each : watched_) hear_of_changes(each, false);
         watched_.clear();
         zap_.close();
     }
@@ -377,6 +380,7 @@ private:
             ward& charge = keeper_.take_on(said.who);
             const int fd = said.reader.get(zmq::sockopt::fd);
             watched_.push_back({std::move(said.who), std::move(said.reader), fd, &charge});
+            hear_of_changes(watched_.back(), true);
             break;
         }
         case order::close:
@@ -388,6 +392,7 @@ private:
                 read_monitor(*found);
                 collect_counts(*found, now);
                 keeper_.retire(*found->door);
+                hear_of_changes(*found, false);
             }
             watched_.erase_if([&](const watched& each) { return each.who == said.who; });
             herald_.forget(said.who->number, now);
@@ -539,12 +544,30 @@ private:
             return true;
         }
         if (done.judged.admitted())
-            keeper_.admit(*at->door, it, done.judged.who, done.serial);
+            admit(*at, it, done);
         else if (is_passing(done.judged.why))
             keeper_.turn_back(*at->door, it, done.judged.why);
         else
             keeper_.refused(*at->door, it);
         return true;
+    }
+
+    void admit(watched& at, connection_table::index it, const unsettled& done) {
+        keeper_.admit(*at.door, it, done.judged, done.serial);
+        // The ring may have been replaced since it was asked.
+        if (at.who->what.clients && at.who->what.clients->generation() != done.judged.of_generation)
+            keeper_.review(*at.door);
+    }
+    // Whoever is no longer in the ring does not stay.
+    void review_rings() {
+        for (watched& each : watched_) {
+            if (!each.who->what.clients) continue;
+            const std::uint64_t now = each.who->what.clients->generation();
+            if (std::exchange(each.ring, now) != now) keeper_.review(*each.door);
+        }
+    }
+    void hear_of_changes(const watched& of, bool from_now_on) {
+        if (of.who->what.clients) keyring_access::hear(*of.who->what.clients, bell_, from_now_on);
     }
 
     void read_monitors() {
@@ -596,10 +619,11 @@ private:
     }
 
     void collect_counts(watched& each, clock::time_point now) {
-        static constexpr reason reasons[4] = {reason::message_too_many_frames, reason::message_frame_too_large,
-                                              reason::message_bad_routing_id, reason::subscriber_behind};
-        for (std::size_t i = 0; i != 4; ++i) {
-            const auto& counter = i < 3 ? each.who->broken[i] : each.who->behind;
+        static constexpr reason reasons[5] = {reason::message_too_many_frames, reason::message_frame_too_large,
+                                              reason::message_bad_routing_id, reason::message_of_revoked,
+                                              reason::subscriber_behind};
+        for (std::size_t i = 0; i != 5; ++i) {
+            const auto& counter = i < 4 ? each.who->broken[i] : each.who->behind;
             const std::uint64_t total = counter.load(std::memory_order_relaxed);
             if (total == each.reported[i]) continue;
             herald_.tell({reasons[i], total - each.reported[i], each.who->number, label(*each.who), {}, {}, {}}, now);

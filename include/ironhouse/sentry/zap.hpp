@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -51,8 +52,19 @@ inline constexpr std::size_t zap_frames = 7; // version, id, domain, address, ro
 struct verdict {
     reason why = reason::refused_malformed;
     std::string who; // the key's name, or its fingerprint
+    unsigned char key[32] = {};
+    static constexpr std::chrono::sys_seconds for_ever = std::chrono::sys_seconds::max();
+    std::chrono::sys_seconds until = for_ever; // and no longer
+    std::uint64_t of_generation = 0;           // of the ring that said so
     [[nodiscard]] bool admitted() const noexcept { return why == reason::client_admitted; }
 };
+
+/// Whether a key of the ring may come in, or stay.
+[[nodiscard]] inline reason judge(const keyring::entry& entry, std::chrono::sys_seconds now) noexcept {
+    if (entry.not_before && now < *entry.not_before) return reason::refused_not_yet_valid;
+    if (entry.not_after && now >= *entry.not_after) return reason::refused_expired;
+    return reason::client_admitted;
+}
 
 /// Decides by key and time. `ring` is null where every key is let in.
 [[nodiscard]] inline verdict decide(const zap_request& asked, const keyring* ring, std::chrono::sys_seconds now) {
@@ -61,12 +73,15 @@ struct verdict {
     if (key_complaint(raw) != nullptr) return {reason::refused_unknown_key, "(no valid key)"};
     const public_key key = key_access::checked(raw);
     if (ring == nullptr) return {reason::client_admitted, key.fingerprint()};
+    const std::uint64_t generation = ring->generation(); // first: a newer ring under an older number is looked at twice
     const auto held = ring->now();
     const auto* const entry = held->find(key);
     if (entry == nullptr) return {reason::refused_unknown_key, key.fingerprint()};
-    if (entry->not_before && now < *entry->not_before) return {reason::refused_not_yet_valid, entry->name};
-    if (entry->not_after && now >= *entry->not_after) return {reason::refused_expired, entry->name};
-    return {reason::client_admitted, entry->name};
+    verdict made{judge(*entry, now), entry->name};
+    std::memcpy(made.key, raw, sizeof made.key);
+    made.until = entry->not_after.value_or(verdict::for_ever);
+    made.of_generation = generation;
+    return made;
 }
 
 } // namespace ironhouse::inline IRONHOUSE_ABI::detail

@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include <poll.h>
+
 namespace {
 
 namespace ih = ironhouse;
@@ -254,6 +256,32 @@ TEST_CASE("handles share a ring and see it replaced; what is held of the old one
                }),
                error::rejected, {"reload"}));
     CHECK(copy.generation() == 2);
+}
+
+TEST_CASE("a ring is replaced as a whole or not at all, and whoever asked is woken", "[keys][B5]") {
+    const auto ann = fresh();
+    const auto ben = fresh();
+    const auto ring = keyring::of({{"ann", ann}, {"ben", ben}});
+    ih::detail::wake bell;
+    const auto rang = [&] {
+        pollfd at{bell.fd(), POLLIN, 0};
+        const bool raised = ::poll(&at, 1, 0) == 1;
+        bell.lower();
+        return raised;
+    };
+    access::hear(ring, bell, true);
+    CHECK(says(refusal([&] { ring.replace({{"ann", ann}, {"ann", ben}}); }), error::misuse, {"ann"}));
+    CHECK(ring.size() == 2);
+    CHECK(ring.generation() == 1);
+    CHECK_FALSE(rang());
+    ring.replace({{"ann", ann}});
+    CHECK(ring.size() == 1);
+    CHECK(ring.generation() == 2);
+    CHECK(rang());
+    access::hear(ring, bell, false);
+    ring.replace({});
+    CHECK(ring.size() == 0);
+    CHECK_FALSE(rang());
 }
 
 TEST_CASE("threads see the old ring or the new one, never a mixture", "[keys]") {

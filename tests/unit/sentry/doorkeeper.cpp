@@ -52,7 +52,7 @@ public:
         const auto asked = keeper.candidates(socket, "127.0.0.1", others);
         REQUIRE(asked.size() == 1);
         CHECK_FALSE(others);
-        keeper.admit(socket, asked.front().where, name, ++serial);
+        keeper.admit(socket, asked.front().where, {reason::client_admitted, std::string{name}}, ++serial);
         return made;
     }
     void leaves(caller& who) {
@@ -294,7 +294,7 @@ TEST_CASE("of several that may have asked, it is the one that was written to sin
     ben.is_sent(50);
     const auto it = at.keeper.answered(asked, left);
     REQUIRE(it != connection_table::none);
-    at.keeper.admit(at.socket, it, "ben", 1);
+    at.keeper.admit(at.socket, it, {reason::client_admitted, "ben"}, 1);
     // Whoever was hung up on may have asked before that.
     at.keeper.show_out_all(at.socket, at.keeper.candidates(at.socket, "127.0.0.1", others));
     CHECK(ann.ended());
