@@ -12,6 +12,7 @@
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/ipc_path.hpp>
 #include <ironhouse/detail/ownership.hpp>
+#include <ironhouse/detail/shared_port.hpp>
 #include <ironhouse/security/policy.hpp>
 #include <ironhouse/sentry/door.hpp>
 
@@ -201,6 +202,7 @@ struct socket_core {
             said.frame = static_cast<std::int64_t>(limits.in.frame);
             said.waiver = shield.waiver;
             said.ipc_waiver = chosen.ipc_guard.waiver();
+            said.server_keys = shield.servers.size();
             said.drops_revoked = chosen.on_revocation == on_revocation::drop;
             enrolled = gate->enrol(std::move(said), handle);
             record = enrolled.get();
@@ -243,16 +245,18 @@ struct socket_core {
             return true;
         }
         record->bell.lower();
-        std::vector<std::string> mail;
+        std::vector<std::string> mail, other_keys;
         {
             const std::lock_guard held{record->lock};
             mail.swap(record->reconnect);
+            other_keys.swap(record->next_key);
             record->attention.fetch_and(~std::uint32_t{attention::mail});
         }
         // Looked at before each operation until it is answered: with messages coming in, no receive may ever come too early.
         if ((asked & attention::question) != 0 && (receiving || (type != ZMQ_REQ && type != ZMQ_REP)))
             answer_if_empty();
-        for (const std::string& endpoint : mail) reconnect(endpoint);
+        for (const std::string& endpoint : mail) reconnect(endpoint, false);
+        for (const std::string& endpoint : other_keys) reconnect(endpoint, true);
         return (record->attention.load(std::memory_order_relaxed) & attention::closing) != 0;
     }
 
@@ -273,7 +277,74 @@ struct socket_core {
             ::zmq_unbind(handle, text);
             throw;
         }
+        if (which != transport::inproc) bound.push_back({last_endpoint(), which, 1});
         opened(which);
+    }
+
+    /// The next key beside the present ones, at every endpoint; after `window` it is the only one.
+    void rotate(certificate&& next, std::chrono::milliseconds window) {
+        begin("rotate", "the server's key");
+        const std::string during = "rotate the server's key";
+        if (window.count() < 0 || window > std::chrono::hours{24 * 366})
+            throw error{error::misuse, during,
+                        "the window is " + std::to_string(window.count()) + " ms; allowed are 0 ms to 366 days"};
+        if (next.public_key() == shield.identity->public_key())
+            throw error{error::misuse, during, "the next key is the present one"};
+        constexpr std::uint32_t most = 64;
+        if (keys == most)
+            throw error{error::exhausted, during,
+                        "the key was changed 64 times, and each has a listener; open the socket anew"};
+        struct beside {
+            const std::string* at = nullptr;
+            int listener = -1;
+            int steering = -1;
+        };
+        struct all_of_them : row<beside> {
+            ~all_of_them() {
+                for (const beside& each : *this)
+                    for (const int fd : {each.listener, each.steering})
+                        if (fd >= 0) ::close(fd);
+            }
+        } made;
+        int backlog = 100;
+        std::size_t size = sizeof backlog;
+        (void)::zmq_getsockopt(handle, ZMQ_BACKLOG, &backlog, &size);
+        for (const listening& each : bound) {
+            if (each.by != transport::tcp)
+                throw error{error::misuse, during,
+                            each.at + " can serve one key only; clients of the next one need another endpoint"};
+            beside& one = made.push_back({&each.at, listen_beside(each.at, backlog)});
+            if (one.listener < 0) refuse("listen once more at", each.at.c_str(), errno);
+            one.steering = duplicate(one.listener);
+            if (one.steering < 0) refuse("listen once more at", each.at.c_str(), errno);
+        }
+        row<steering> later;
+        later.reserve(made.size());
+        shield.identity.emplace(std::move(next));
+        record->keys.store(++keys, std::memory_order_release);
+        const forgets_the_secret after{*this};
+        for (beside& each : made) {
+            arm_for(each.at->find('[') != std::string::npos);
+            set_option(handle, ZMQ_USE_FD, each.listener, "ZMQ_USE_FD");
+            const int done = ::zmq_bind(handle, each.at->c_str());
+            const int code = ::zmq_errno();
+            set_option(handle, ZMQ_USE_FD, -1, "ZMQ_USE_FD");
+            if (done != 0) refuse("listen once more at", each.at->c_str(), code);
+            each.listener = -1; // libzmq closes it
+        }
+        for (std::size_t i = 0; i != made.size(); ++i)
+            later.push_back({std::exchange(made[i].steering, -1), bound[i].listeners++});
+        gate->rotate(enrolled, keys, window, std::move(later));
+    }
+
+    /// A client's next key: what is connected is connected again under it.
+    void renew(certificate&& next) {
+        begin("renew", "the client's key");
+        shield.identity.emplace(std::move(next));
+        for (link& each : connected) {
+            each.key = 0;
+            open_again(each);
+        }
     }
 
     void connect(const char* text, transport which, bool ipv6) {
@@ -282,16 +353,17 @@ struct socket_core {
         if (static_cast<std::int64_t>(connected.size()) >= most)
             throw error{error::exhausted, std::string{"connect "} + text,
                         "the limits allow " + std::to_string(most) + " peers, and as many endpoints are connected"};
-        if (std::find(connected.begin(), connected.end(), text) != connected.end())
+        if (link_to(text) != connected.end())
             throw error{error::misuse, std::string{"connect "} + text, "this endpoint is connected already"};
-        connected.emplace_back(text);
+        connected.push_back({text});
         try {
-            if (which != transport::inproc) gate->supervise(enrolled, connected.back());
+            if (which != transport::inproc) gate->supervise(enrolled, text);
             const forgets_the_secret after{*this};
+            if (!shield.servers.empty()) shield.server = shield.servers.front();
             arm_for(ipv6);
             if (::zmq_connect(handle, text) != 0) refuse("connect", text, ::zmq_errno());
         } catch (...) {
-            gate->release(enrolled, connected.back());
+            gate->release(enrolled, text);
             connected.pop_back();
             throw;
         }
@@ -304,12 +376,13 @@ struct socket_core {
             // What the sentry asked for is out of date: it would connect once more, only to be disconnected.
             const std::lock_guard held{record->lock};
             std::erase(record->reconnect, text);
+            std::erase(record->next_key, text);
         }
         begin("disconnect", text);
-        const auto at = std::find(connected.begin(), connected.end(), text);
+        const auto at = link_to(text);
         if (at == connected.end())
             throw error{error::misuse, std::string{"disconnect "} + text, "this endpoint is not connected"};
-        gate->release(enrolled, *at);
+        gate->release(enrolled, at->endpoint);
         // ENOENT: libzmq had given the connection up already.
         if (::zmq_disconnect(handle, text) != 0 && ::zmq_errno() != ENOENT) refuse("disconnect", text, ::zmq_errno());
         connected.erase(at);
@@ -546,7 +619,18 @@ struct socket_core {
     std::shared_ptr<enrolment> enrolled;
     armour shield;
     const pattern_traits* traits = nullptr;
-    std::vector<std::string> connected;
+    struct link {
+        std::string endpoint;
+        std::size_t key = 0; // which of the servers' keys is tried
+    };
+    std::vector<link> connected;
+    struct listening {
+        std::string at; // as it is bound
+        transport by;
+        std::uint32_t listeners; // one per key since then
+    };
+    std::vector<listening> bound;
+    std::uint32_t keys = 0; // how often the server's key was changed
     int topics = 0;
 
 private:
@@ -615,7 +699,7 @@ private:
 
     void arm_for(bool ipv6) {
         set_and_check(handle, ZMQ_IPV6, ipv6 ? 1 : 0, "ZMQ_IPV6");
-        arm(handle, shield, record->zap_domain);
+        arm(handle, shield, keys == 0 ? record->zap_domain : record->zap_domain + '/' + std::to_string(keys));
     }
 
     [[noreturn]] static void refuse(const char* what, const char* text, int code) {
@@ -626,16 +710,28 @@ private:
     }
 
     // Nothing is lost that libzmq had not lost by giving up: it drops the queue of a connection it does not retry.
-    void reconnect(const std::string& endpoint) {
-        if (std::find(connected.begin(), connected.end(), endpoint) == connected.end()) return;
+    void reconnect(const std::string& endpoint, bool with_next_key) {
+        const auto at = link_to(endpoint);
+        if (at == connected.end()) return;
+        if (with_next_key) at->key = (at->key + 1) % shield.servers.size();
+        open_again(*at);
+    }
+    void open_again(const link& which) {
         const forgets_the_secret after{*this};
         try {
-            arm_for(endpoint.find('[') != std::string::npos);
+            if (!shield.servers.empty()) shield.server = shield.servers[which.key];
+            arm_for(which.endpoint.find('[') != std::string::npos);
         } catch (const error&) {
             die("libzmq no longer takes options it took when the socket was opened");
         }
-        ::zmq_disconnect(handle, endpoint.c_str());
-        if (::zmq_connect(handle, endpoint.c_str()) == 0) gate->report(reason::reconnected, *record, endpoint);
+        ::zmq_disconnect(handle, which.endpoint.c_str());
+        if (::zmq_connect(handle, which.endpoint.c_str()) == 0)
+            gate->report(reason::reconnected, *record, which.endpoint);
+    }
+    [[nodiscard]] std::vector<link>::iterator link_to(std::string_view endpoint) noexcept {
+        auto at = connected.begin();
+        while (at != connected.end() && at->endpoint != endpoint) ++at;
+        return at;
     }
 
     [[nodiscard]] bool fits(const any_message& m) const noexcept {

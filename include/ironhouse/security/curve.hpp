@@ -6,6 +6,7 @@
 
 #include <ironhouse/core/domain.hpp>
 #include <ironhouse/core/endpoint.hpp>
+#include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/owed.hpp>
 #include <ironhouse/fwd.hpp>
@@ -15,8 +16,12 @@
 #include <ironhouse/security/policy.hpp>
 
 #include <concepts>
+#include <cstddef>
+#include <initializer_list>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace ironhouse::inline IRONHOUSE_ABI {
 
@@ -37,6 +42,31 @@ private:
     const char* waiver_ = nullptr;
 };
 
+/// Whom a client trusts: one key, or several, of which it tries one after the other. Two of them while its server changes
+/// from one to the other: the new one first.
+class server_keys {
+public:
+    /// \param only  The one key there is.
+    // NOLINTNEXTLINE(google-explicit-constructor): written as `.server = key`
+    server_keys(const public_key& only) : keys_{only} {}
+    /// \param any  1 to 8 keys, the most likely one first: `.server = {next, present}`.
+    /// \throws  error::misuse when there are none, more than 8, or one of them twice.
+    server_keys(std::initializer_list<public_key> any) : keys_{any} {
+        if (keys_.empty() || keys_.size() > 8)
+            throw error{error::misuse, "trust a server",
+                        std::to_string(keys_.size()) + " keys are given; allowed are 1 to 8"};
+        for (std::size_t i = 0; i != keys_.size(); ++i)
+            for (std::size_t j = 0; j != i; ++j)
+                if (keys_[i] == keys_[j])
+                    throw error{error::misuse, "trust a server",
+                                "the key " + keys_[i].fingerprint() + " is given twice"};
+    }
+
+private:
+    template <class Owed> friend struct basic_curve_client;
+    std::vector<public_key> keys_;
+};
+
 namespace detail {
 template <class Owed> struct leaves_out_domain : owed<ironhouse::domain> {
     static_assert(never<Owed>, "curve_server leaves out .domain: what this service is called in events and metrics");
@@ -50,7 +80,7 @@ template <class Owed> struct server_leaves_out_identity : owed<certificate> {
 template <class Owed> struct client_leaves_out_identity : owed<certificate> {
     static_assert(never<Owed>, "curve_client leaves out .identity: the certificate this client proves itself with");
 };
-template <class Owed> struct leaves_out_server : owed<public_key> {
+template <class Owed> struct leaves_out_server : owed<server_keys> {
     static_assert(never<Owed>, "curve_client leaves out .server: the public key of the server it will trust");
 };
 /// What CURVE protects: libzmq ignores it on inproc, and sends plaintext on pgm and norm.
@@ -85,14 +115,14 @@ template <class Owed> struct basic_curve_server {
 /// Lets in who holds a key of the ring, and proves itself by its own.
 using curve_server = basic_curve_server<void>;
 
-/// Talks to the one server that holds the named key, and proves itself by its own. Every field is owed.
+/// Talks to the one server that holds the named key, or one of several, and proves itself by its own. Every field is owed.
 ///
 /// \maps    ZMQ_CURVE_SERVERKEY, ZMQ_CURVE_PUBLICKEY, ZMQ_CURVE_SECRETKEY; RFC 26.
 template <class Owed> struct basic_curve_client {
     /// Who we are.
     certificate identity = detail::client_leaves_out_identity<Owed>::value();
-    /// Whom we trust.
-    public_key server = detail::leaves_out_server<Owed>::value();
+    /// Whom we trust. With several keys, one is tried after the other, three handshakes each, until one succeeds.
+    server_keys server = detail::leaves_out_server<Owed>::value();
 
     /// Transports this policy protects.
     static constexpr transports protects = detail::curve_protects;
@@ -102,7 +132,8 @@ template <class Owed> struct basic_curve_client {
         worn.mechanism = detail::mechanism::curve;
         worn.side = detail::side::client;
         worn.identity.emplace(std::move(identity));
-        worn.server.emplace(server);
+        worn.servers = std::move(server.keys_);
+        worn.server.emplace(worn.servers.front());
         return worn;
     }
 };

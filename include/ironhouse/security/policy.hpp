@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <sodium/randombytes.h>
 #include <sodium/utils.h>
@@ -40,8 +41,9 @@ struct armour {
     std::optional<ironhouse::domain> domain;
     std::optional<keyring> clients; // none on a server: every key is let in, and `waiver` says why
     std::optional<certificate> identity;
-    std::optional<public_key> server;
-    const char* waiver = nullptr; // the reason given to insecure.hpp
+    std::optional<public_key> server; // the one it believes in at the moment, of
+    std::vector<public_key> servers;  // these
+    const char* waiver = nullptr;     // the reason given to insecure.hpp
 };
 
 inline void set_option(void* socket, int option, const void* value, std::size_t size, const char* name) {

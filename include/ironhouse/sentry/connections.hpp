@@ -45,11 +45,12 @@ struct connection {
     detail::stage stage = detail::stage::half_open;
     std::uint64_t generation = 0; // with the runtime: what its number is registered by
     bool outgoing = false;
-    bool served = false;        // it has been established
-    bool missed = false;        // libzmq has closed it, as far as could be seen, and has not said so yet
-    std::uint64_t serial = 0;   // of its handshake; 0 until then, and where nobody authenticates
-    std::string who = {};       // the key's name in the ring, or its fingerprint
-    unsigned char key[32] = {}; // once admitted
+    bool served = false;         // it has been established
+    bool missed = false;         // libzmq has closed it, as far as could be seen, and has not said so yet
+    std::uint64_t serial = 0;    // of its handshake; 0 until then, and where nobody authenticates
+    std::string who = {};        // the key's name in the ring, or its fingerprint
+    std::int64_t server_key = 0; // under which of the server's keys it came in
+    unsigned char key[32] = {};  // once admitted
     std::chrono::sys_seconds until = std::chrono::sys_seconds::max(); // then it may not stay
     bool revoked = false;                                             // it may not stay
     account books = {};                                               // with the guard

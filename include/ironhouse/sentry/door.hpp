@@ -11,11 +11,14 @@
 #include <ironhouse/sentry/events.hpp>
 
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,11 +36,18 @@ struct terms {
     bool client = false; // of CURVE: what is at the other end must prove itself
     const char* waiver = nullptr;
     const char* ipc_waiver = nullptr; // may do without a guard over ipc, and why
+    std::size_t server_keys = 0;      // that a client trusts
     bool drops_revoked = true;        // what a key that may not stay has sent, and the owner has not received
 
     // What it may receive, as the guard counts: zero where the pattern receives nothing.
     int type = 0;
     std::int64_t peers = 0, queue = 0, frames = 0, frame = 0;
+};
+
+/// Newcomers of one address go to the `which`th of its listeners, in the order in which they began to listen.
+struct steering {
+    int listener = -1; // a duplicate
+    std::uint32_t which = 0;
 };
 
 /// One socket's record, shared by its owner and the sentry. Neither touches the other's half.
@@ -48,6 +58,19 @@ struct enrolment {
     const std::uint64_t number;
     const terms what;
     const std::string zap_domain; // tells the handler which socket a newcomer knocks at
+
+    // How often the owner has changed the server's key: newcomers under the n-th ask for zap_domain + "/n".
+    std::atomic<std::uint32_t> keys{0};
+    /// Under which of the server's keys a newcomer knocks here, counted from 0; -1 when it does not.
+    [[nodiscard]] std::int64_t key_asked_for(std::string_view domain) const noexcept {
+        if (zap_domain.empty() || !domain.starts_with(zap_domain)) return -1;
+        domain.remove_prefix(zap_domain.size());
+        if (domain.empty()) return 0;
+        if (domain.front() != '/') return -1;
+        std::int64_t which = 0;
+        for (const char digit : domain.substr(1)) which = which * 10 + (digit - '0');
+        return which;
+    }
 
     // Written by the sentry, read by the owner: one load per operation.
     std::atomic<std::uint32_t> attention{nothing};
@@ -78,6 +101,7 @@ struct enrolment {
     std::mutex lock; // guards what follows
     // The owner's mailbox: endpoints to connect again. libzmq sockets are not touched from the sentry's thread.
     std::vector<std::string> reconnect;
+    std::vector<std::string> next_key; // and those to connect again with the next of the servers' keys
     // Bytes received by handshake's serial number; where there is none, by descriptor number, counted down from -1.
     struct share {
         std::int64_t whose;
@@ -111,6 +135,9 @@ public:
     virtual void close_for(const std::shared_ptr<enrolment>& who, void* socket) noexcept = 0;
     /// The endpoint is the library's to keep connected from now on.
     virtual void supervise(const std::shared_ptr<enrolment>& who, const std::string& endpoint) = 0;
+    /// From the end of the window on, only the server's key of that number is accepted. The descriptors are taken over.
+    virtual void rotate(const std::shared_ptr<enrolment>& who, std::uint32_t key, std::chrono::milliseconds window,
+                        row<steering>&& newcomers) = 0;
     /// No longer.
     virtual void release(const std::shared_ptr<enrolment>& who, const std::string& endpoint) noexcept = 0;
     /// Whether connections are guarded: false where somebody measures what that costs.

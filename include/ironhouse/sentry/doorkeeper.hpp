@@ -329,6 +329,7 @@ public:
         one.serial = serial;
         std::memcpy(one.key, as.key, sizeof one.key);
         one.until = as.until;
+        one.server_key = as.server_key;
         if (one.until != verdict::for_ever) look_at_dates(clock::now());
         gate_.succeeded(one.from.visitor());
         establish(at, i);
@@ -360,6 +361,13 @@ public:
                 return;
             }
             revoke(at, i);
+        });
+    }
+    /// The server's keys before that one are no longer served.
+    void retire_keys_before(ward& at, std::int64_t key) {
+        table_.each_of(at.who->number, [&](index i, const connection& one) {
+            if (!one.outgoing && one.stage == stage::established && one.server_key < key)
+                turn_away(at, i, reason::server_key_retired);
         });
     }
     /// Ends a connection, and says why.

@@ -21,6 +21,7 @@ enum class reason : std::uint8_t {
     refused_unknown_key,    ///< The key is not in the ring.
     refused_not_yet_valid,  ///< The key's `not-before` lies ahead.
     refused_expired,        ///< The key's `not-after` has passed.
+    refused_server_key,     ///< The client came under a key of ours that is no longer served.
     refused_mechanism,      ///< The request was not CURVE.
     refused_malformed,      ///< The authentication request could not be read.
     refused_unknown_domain, ///< No socket owns the domain asked for.
@@ -39,6 +40,8 @@ enum class reason : std::uint8_t {
     handshake_failed,       ///< A connection ended before its handshake did.
     connected,              ///< A connection completed its handshake.
     revoked,                ///< The key was removed, ran out, or may no longer do this; its connection was ended.
+    server_key_rotated,     ///< A socket serves its next key beside the present one; `detail` says for how long.
+    server_key_retired,     ///< The window is over: a connection under a former key of ours was ended.
     disconnected,           ///< An established connection ended.
     reconnect_asked,        ///< libzmq gave a connection up; its owner was told to connect again.
     reconnected,            ///< The owner connected again.
@@ -66,6 +69,7 @@ inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::cal
         "refused_unknown_key",
         "refused_not_yet_valid",
         "refused_expired",
+        "refused_server_key",
         "refused_mechanism",
         "refused_malformed",
         "refused_unknown_domain",
@@ -84,6 +88,8 @@ inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::cal
         "handshake_failed",
         "connected",
         "revoked",
+        "server_key_rotated",
+        "server_key_retired",
         "disconnected",
         "reconnect_asked",
         "reconnected",

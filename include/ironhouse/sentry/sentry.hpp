@@ -10,6 +10,7 @@
 #include <ironhouse/detail/ownership.hpp>
 #include <ironhouse/detail/row.hpp>
 #include <ironhouse/detail/runtime_check.hpp>
+#include <ironhouse/detail/shared_port.hpp>
 #include <ironhouse/detail/sodium.hpp>
 #include <ironhouse/detail/user_mark.hpp>
 #include <ironhouse/detail/wake.hpp>
@@ -40,6 +41,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sodium/randombytes.h>
+#include <unistd.h>
 #include <zmq.hpp>
 
 namespace ironhouse::inline IRONHOUSE_ABI::detail {
@@ -140,6 +142,14 @@ public:
     void release(const std::shared_ptr<enrolment>& who, const std::string& endpoint) noexcept override {
         post({order::release, who, endpoint});
     }
+    void rotate(const std::shared_ptr<enrolment>& who, std::uint32_t key, std::chrono::milliseconds window,
+                row<steering>&& newcomers) override {
+        command said{order::rotate, who};
+        said.number = key;
+        said.window = window;
+        said.newcomers = std::move(newcomers);
+        post(std::move(said));
+    }
     [[nodiscard]] bool counts_ipc() const noexcept override { return counts_ipc_; }
     [[nodiscard]] bool guards() const noexcept override { return guards_.load(std::memory_order_relaxed); }
     void look_again(const std::shared_ptr<enrolment>& who) noexcept override { post({order::look_again, who}); }
@@ -195,7 +205,18 @@ private:
     using clock = std::chrono::steady_clock;
     static constexpr std::chrono::milliseconds moment{1}, settling{500};
 
-    enum class order : std::uint8_t { add, remove, close, supervise, release, report, look_again, unguard, fail };
+    enum class order : std::uint8_t {
+        add,
+        remove,
+        close,
+        supervise,
+        release,
+        rotate,
+        report,
+        look_again,
+        unguard,
+        fail
+    };
 
     struct command {
         order what;
@@ -206,6 +227,14 @@ private:
         reason why = {};
         std::uint64_t number = 0;
         std::string domain = {}, detail = {};
+        std::chrono::milliseconds window{};
+        row<steering> newcomers = {};
+    };
+    // A server's key that is the only one from then on.
+    struct change {
+        std::int64_t key;
+        clock::time_point at;
+        row<steering> newcomers;
     };
     struct watched {
         std::shared_ptr<enrolment> who;
@@ -214,7 +243,9 @@ private:
         ward* door;
         supervisor keeper = {};
         std::uint64_t reported[5] = {};
-        std::uint64_t ring = 0; // the generation that its connections were looked at for
+        row<change> changes = {};
+        std::int64_t oldest_key = 0; // that is still served
+        std::uint64_t ring = 0;      // the generation that its connections were looked at for
     };
 
     // An authentication request that was answered, and is not known yet by whom it was made.
@@ -311,6 +342,7 @@ private:
                     serve_newcomers();
                     collect_counts();
                 }
+                change_keys();
                 keeper_.work(now.awake);
                 keep_connected();
                 herald_.flush(clock::now(), last);
@@ -321,7 +353,10 @@ private:
                 shut_the_door("unknown failure");
             }
         }
-        for (const watched& each : watched_) hear_of_changes(each, false);
+        for (watched& each : watched_) {
+            for (change& next : each.changes) let_go(next);
+            hear_of_changes(each, false);
+        }
         watched_.clear();
         zap_.close();
     }
@@ -343,6 +378,9 @@ private:
         if (const auto soon = keeper_.next(); soon && (!until || *soon < *until)) until = soon;
         for (const watched& each : watched_)
             if (const auto soon = each.keeper.next(); soon && (!until || *soon < *until)) until = soon;
+        for (const watched& each : watched_)
+            for (const change& next : each.changes)
+                if (!until || next.at < *until) until = next.at;
         if (unsettled_) until = clock::now() + std::chrono::milliseconds{1};
         int timeout = -1;
         if (until) {
@@ -392,6 +430,7 @@ private:
                 read_monitor(*found);
                 collect_counts(*found, now);
                 keeper_.retire(*found->door);
+                for (change& each : found->changes) let_go(each);
                 hear_of_changes(*found, false);
             }
             watched_.erase_if([&](const watched& each) { return each.who == said.who; });
@@ -406,6 +445,21 @@ private:
             break;
         case order::release:
             if (watched* const found = find(said.who->number)) found->keeper.forget(said.text);
+            break;
+        case order::rotate:
+            if (watched* const found = find(said.who->number)) {
+                const auto key = static_cast<std::int64_t>(said.number);
+                herald_.tell({reason::server_key_rotated,
+                              1,
+                              found->who->number,
+                              label(*found->who),
+                              {},
+                              {},
+                              "the former one until " + std::to_string(said.window.count()) + " ms from now"},
+                             now);
+                found->changes.push_back({key, now + said.window, std::move(said.newcomers)});
+            }
+            for (const steering& each : said.newcomers) ::close(each.listener); // the socket is gone
             break;
         case order::look_again: keeper_.check_soon(); break;
         case order::unguard: keeper_.switch_off(); break;
@@ -453,16 +507,18 @@ private:
         bool others = false;
         if (const auto asked = read_zap(frames, many)) {
             address = asked->address;
-            watched* const found = watched_.find([&](const watched& each) {
-                return !each.who->zap_domain.empty() && each.who->zap_domain == asked->domain;
-            });
+            watched* const found =
+                watched_.find([&](const watched& each) { return each.who->key_asked_for(asked->domain) >= 0; });
             if (found == nullptr || !found->who->what.authenticates) {
                 judged = {reason::refused_unknown_domain, {}};
             } else {
                 at = found;
                 domain = at->who->what.domain;
+                const std::int64_t server_key = at->who->key_asked_for(asked->domain);
                 judged = decide(*asked, at->who->what.clients ? &*at->who->what.clients : nullptr,
                                 std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+                judged.server_key = server_key;
+                if (judged.admitted() && server_key < at->oldest_key) judged.why = reason::refused_server_key;
                 read_monitor(*at); // it may have come since they were read
                 whose = keeper_.candidates(*at->door, address, others);
                 if (judged.admitted()) judged.why = keeper_.place_for(*at->door, judged.who, address);
@@ -566,6 +622,22 @@ private:
             if (std::exchange(each.ring, now) != now) keeper_.review(*each.door);
         }
     }
+    // Where the window is over, newcomers go to the next key's listeners, and whoever is there under a former key has to come
+    // again.
+    void change_keys() {
+        for (watched& each : watched_)
+            while (change* const due = each.changes.find([](const change& next) { return next.at <= clock::now(); })) {
+                each.oldest_key = std::max(each.oldest_key, due->key);
+                for (const steering& to : due->newcomers) (void)steer_newcomers(to.listener, to.which);
+                let_go(*due);
+                each.changes.erase(due);
+                keeper_.retire_keys_before(*each.door, each.oldest_key);
+            }
+    }
+    static void let_go(change& of) noexcept {
+        for (const steering& each : of.newcomers) ::close(each.listener);
+        of.newcomers.clear();
+    }
     void hear_of_changes(const watched& of, bool from_now_on) {
         if (of.who->what.clients) keyring_access::hear(*of.who->what.clients, bell_, from_now_on);
     }
@@ -634,6 +706,13 @@ private:
     void keep_connected() {
         const auto now = clock::now();
         for (watched& each : watched_) {
+            if (each.who->what.server_keys > 1)
+                for (std::string in_vain; !(in_vain = each.keeper.take_in_vain()).empty();) {
+                    const std::lock_guard held{each.who->lock};
+                    each.who->next_key.push_back(std::move(in_vain));
+                    each.who->attention.fetch_or(attention::mail, std::memory_order_release);
+                    each.who->bell.raise();
+                }
             auto due = each.keeper.take_due(now);
             if (due.empty()) continue;
             for (const std::string& endpoint : due)

@@ -25,9 +25,10 @@ public:
     using time = std::chrono::steady_clock::time_point;
     static constexpr std::chrono::milliseconds grace{200};
     static constexpr std::chrono::milliseconds longest{10'000};
+    static constexpr unsigned tries = 3;
 
     void watch(const std::string& endpoint) {
-        if (find(endpoint) == nullptr) watched_.push_back({endpoint, 0, std::nullopt});
+        if (find(endpoint) == nullptr) watched_.push_back({endpoint, 0, std::nullopt, 0, false});
     }
     void forget(const std::string& endpoint) {
         if (entry* const at = find(endpoint); at != nullptr) watched_.erase(at);
@@ -36,6 +37,7 @@ public:
     /// A connection ended, or its handshake failed. `jitter` is 0 to 255, so that many clients do not come back at once.
     void lost(std::string_view address, time now, std::uint8_t jitter) {
         each(address, [&](entry& e) {
+            if (!std::exchange(e.up, false)) ++e.in_vain;
             if (!e.due) e.due = now + delay(e.failures, jitter);
         });
     }
@@ -47,8 +49,17 @@ public:
     void established(std::string_view address) {
         each(address, [](entry& e) {
             e.due.reset();
-            e.failures = 0;
+            e.failures = e.in_vain = 0;
+            e.up = true;
         });
+    }
+    /// An endpoint whose last three handshakes all failed, once; empty where there is none. Its server may have another key.
+    [[nodiscard]] std::string take_in_vain() {
+        entry* const at = watched_.find([](const entry& e) { return e.in_vain >= tries; });
+        if (at == nullptr) return {};
+        at->in_vain = 0;
+        at->due.reset();
+        return at->endpoint;
     }
 
     /// When take_due() will next have something.
@@ -81,6 +92,8 @@ private:
         std::string endpoint;
         unsigned failures;
         std::optional<time> due;
+        unsigned in_vain; // handshakes that failed, in a row
+        bool up;
     };
     entry* find(std::string_view endpoint) {
         return watched_.find([&](const entry& e) { return e.endpoint == endpoint; });

@@ -56,6 +56,7 @@ struct verdict {
     static constexpr std::chrono::sys_seconds for_ever = std::chrono::sys_seconds::max();
     std::chrono::sys_seconds until = for_ever; // and no longer
     std::uint64_t of_generation = 0;           // of the ring that said so
+    std::int64_t server_key = 0;               // under which of the server's keys it came
     [[nodiscard]] bool admitted() const noexcept { return why == reason::client_admitted; }
 };
 

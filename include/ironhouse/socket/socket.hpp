@@ -84,6 +84,11 @@ template <class Policy> concept included_policy = header_included<Policy> && sec
 /// Where sockets open: in a context of this library. Any other has no sentry at its door.
 template <class C> concept an_ironhouse_context = std::same_as<C, context>;
 
+/// Who proves itself by a key of its own that can be changed while it runs: a server.
+template <class Policy> concept is_a_curve_server = std::same_as<Policy, curve_server>;
+/// Likewise, a client.
+template <class Policy> concept is_a_curve_client = std::same_as<Policy, curve_client>;
+
 /// The limits are of the direction the pattern has: inbound to receive, outbound to send, duplex for both.
 template <auto Limits, class Pattern> concept limits_of_the_pattern = std::same_as < std::remove_cv_t<decltype(Limits)>,
 typename Pattern::limits > ;
@@ -164,6 +169,30 @@ public:
     /// \threads  The owner.
     /// \maps     zmq_bind; ipc sockets get mode 0600.
     void bind(const basic_endpoint<Security::protects>& at) { core_.bind(at.text(), at.which(), at.is_ipv6()); }
+
+    /// Serves the next key beside the present one, on the same ports, and after the window the next one alone: newcomers go
+    /// to its listeners, and connections under a former key are ended, to come again under it. Until then the kernel sends
+    /// a newcomer to either key's listener: whoever has one of the two keys comes in at the second or third try.
+    ///
+    /// \param next    Who we are from now on. Taken over.
+    /// \param window  How long the former keys are served too, 0 ms to 366 days.
+    /// \throws  error::misuse (a window out of range, the present key, an ipc endpoint), error::exhausted (64 changes, or
+    ///          descriptors), error::unavailable.
+    /// \threads  The owner.
+    /// \secrets  The former key stays in libzmq's listeners until the socket closes; it opens nothing after the window.
+    /// \maps     SO_REUSEPORT, ZMQ_USE_FD, a ZAP domain for each key, SO_ATTACH_REUSEPORT_CBPF. Linux alone.
+    void rotate(certificate next, std::chrono::milliseconds window) requires is_a_curve_server<Security> {
+        core_.rotate(std::move(next), window);
+    }
+
+    /// A client's next key: every endpoint is connected again under it, at once. Both keys should be welcome for a while.
+    ///
+    /// \param next  Who we are from now on. Taken over.
+    /// \throws  error::closing.
+    /// \threads  The owner. What is queued goes out under the former key first; what came in and was not received is
+    ///           lost: receive until nothing is left before.
+    /// \maps     zmq_disconnect, zmq_connect
+    void renew(certificate next) requires is_a_curve_client<Security> { core_.renew(std::move(next)); }
 
     /// Connects to an endpoint, and keeps it connected: libzmq's own retries, and ours where it gives up.
     ///
@@ -289,7 +318,7 @@ public:
     [[nodiscard]] std::uint64_t dropped() {
         (void)core_.must_look_up();
         std::uint64_t all = 0;
-        for (const auto& each : core_.record->broken) all += each.load(std::memory_order_relaxed);
+        for (std::size_t rule = 0; rule != 3; ++rule) all += core_.record->broken[rule].load(std::memory_order_relaxed);
         return all;
     }
     /// How often a subscriber of this publisher fell behind: its queue was full, and it loses messages until it has room.
