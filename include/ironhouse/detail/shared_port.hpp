@@ -26,13 +26,16 @@
 
 namespace ironhouse::inline IRONHOUSE_ABI::detail {
 
-/// Reads an endpoint as libzmq spells those it has bound: "tcp://127.0.0.1:5555", "tcp://[::1]:5555". 0 when it is none.
-[[nodiscard]] inline socklen_t read_bound(std::string_view endpoint, sockaddr_storage& into) {
+/// Reads an endpoint as libzmq spells those it has bound: "tcp://127.0.0.1:5555", "tcp://[::1]:5555"; and "*" for all
+/// addresses. 0 when it is none.
+[[nodiscard]] inline socklen_t read_bound(std::string_view endpoint, sockaddr_storage& into, bool ipv6 = false) {
     const auto colon = endpoint.rfind(':');
     if (!endpoint.starts_with("tcp://") || colon < 7 || colon == endpoint.npos) return 0;
     std::uint32_t port = 0;
-    for (const char digit : endpoint.substr(colon + 1)) port = port * 10 + static_cast<std::uint32_t>(digit - '0');
+    for (const char digit : endpoint.substr(colon + 1))
+        if (digit != '*') port = port * 10 + static_cast<std::uint32_t>(digit - '0');
     std::string host{endpoint.substr(6, colon - 6)};
+    if (host == "*") host = ipv6 ? "[::]" : "0.0.0.0";
     into = {};
     if (host.size() > 2 && host.front() == '[') {
         auto& in = reinterpret_cast<sockaddr_in6&>(into);
@@ -101,6 +104,39 @@ namespace ironhouse::inline IRONHOUSE_ABI::detail {
     return -1;
 #else
     (void)endpoint;
+    (void)backlog;
+    errno = ENOTSUP;
+    return -1;
+#endif
+}
+
+/// A listener whose port other processes of this user may listen at too; each gets some of the newcomers. -1, and errno,
+/// where that cannot be had.
+[[nodiscard]] inline int listen_among(std::string_view endpoint, bool ipv6, int send_buffer, int receive_buffer,
+                                      int backlog) {
+#if defined(__linux__)
+    sockaddr_storage at;
+    const socklen_t size = read_bound(endpoint, at, ipv6);
+    if (size == 0) return errno = EADDRNOTAVAIL, -1;
+    const int made = ::socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (made < 0) return -1;
+    const int on = 1, off = 0;
+    ::setsockopt(made, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
+    ::setsockopt(made, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    if (::setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        ::setsockopt(made, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
+        (at.ss_family != AF_INET6 || ::setsockopt(made, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0) &&
+        ::bind(made, reinterpret_cast<const sockaddr*>(&at), size) == 0 && ::listen(made, backlog) == 0)
+        return made;
+    const int kept = errno;
+    ::close(made);
+    errno = kept;
+    return -1;
+#else
+    (void)endpoint;
+    (void)ipv6;
+    (void)send_buffer;
+    (void)receive_buffer;
     (void)backlog;
     errno = ENOTSUP;
     return -1;

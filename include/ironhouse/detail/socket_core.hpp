@@ -77,6 +77,12 @@ private:
     const char* waiver_ = nullptr;
 };
 
+/// Who else may listen at the ports that a socket binds.
+enum class port_sharing : std::uint8_t {
+    none,      ///< Nobody.
+    same_user, ///< Other processes of this user (SO_REUSEPORT): the kernel gives each some of the newcomers.
+};
+
 /// Choices beside limits and security; each default is the safe one.
 struct socket_options {
     /// What becomes of queued messages while a peer is away.
@@ -87,6 +93,8 @@ struct socket_options {
     std::chrono::milliseconds linger{1'000};
     /// What becomes of messages that a revoked key sent before, and that the program has not received.
     ironhouse::on_revocation on_revocation = ironhouse::on_revocation::drop;
+    /// Whether several processes serve one tcp port. Each has its own `.peers`, and they hold the same key.
+    ironhouse::port_sharing port_sharing = ironhouse::port_sharing::none;
     /// Whether a bound ipc socket of several peers may do without system/runtime.hpp.
     ironhouse::ipc_guard ipc_guard = {};
 };
@@ -270,7 +278,15 @@ struct socket_core {
         }
         const forgets_the_secret after{*this};
         arm_for(ipv6);
-        if (::zmq_bind(handle, text) != 0) refuse("bind", text, ::zmq_errno());
+        const int shared = shares_ports && which == transport::tcp ? listen_among_others(text, ipv6) : -1;
+        if (shared >= 0) set_option(handle, ZMQ_USE_FD, shared, "ZMQ_USE_FD");
+        const int done = ::zmq_bind(handle, text);
+        const int code = ::zmq_errno();
+        if (shared >= 0) set_option(handle, ZMQ_USE_FD, -1, "ZMQ_USE_FD");
+        if (done != 0) {
+            if (shared >= 0) ::close(shared);
+            refuse("bind", text, code);
+        }
         try {
             if (which == transport::ipc) restrict_ipc_path(last_endpoint());
         } catch (...) {
@@ -291,6 +307,9 @@ struct socket_core {
         if (next.public_key() == shield.identity->public_key())
             throw error{error::misuse, during, "the next key is the present one"};
         constexpr std::uint32_t most = 64;
+        if (shares_ports)
+            throw error{error::misuse, during,
+                        "other processes may listen at its ports: start one with the next key, and end this one"};
         if (keys == most)
             throw error{error::exhausted, during,
                         "the key was changed 64 times, and each has a listener; open the socket anew"};
@@ -306,14 +325,11 @@ struct socket_core {
                         if (fd >= 0) ::close(fd);
             }
         } made;
-        int backlog = 100;
-        std::size_t size = sizeof backlog;
-        (void)::zmq_getsockopt(handle, ZMQ_BACKLOG, &backlog, &size);
         for (const listening& each : bound) {
             if (each.by != transport::tcp)
                 throw error{error::misuse, during,
                             each.at + " can serve one key only; clients of the next one need another endpoint"};
-            beside& one = made.push_back({&each.at, listen_beside(each.at, backlog)});
+            beside& one = made.push_back({&each.at, listen_beside(each.at, backlog())});
             if (one.listener < 0) refuse("listen once more at", each.at.c_str(), errno);
             one.steering = duplicate(one.listener);
             if (one.steering < 0) refuse("listen once more at", each.at.c_str(), errno);
@@ -630,6 +646,7 @@ struct socket_core {
         std::uint32_t listeners; // one per key since then
     };
     std::vector<listening> bound;
+    bool shares_ports = false;
     std::uint32_t keys = 0; // how often the server's key was changed
     int topics = 0;
 
@@ -646,6 +663,7 @@ private:
             else
                 set_option(handle, each.option, each.value, each.name);
         }
+        shares_ports = chosen.port_sharing == port_sharing::same_user;
         if (chosen.on_disconnect == on_disconnect::drop) set_and_check(handle, ZMQ_IMMEDIATE, 1, "ZMQ_IMMEDIATE");
         if (type == ZMQ_REQ && chosen.correlation == correlation::none)
             set_option(handle, ZMQ_REQ_CORRELATE, 0, "ZMQ_REQ_CORRELATE");
@@ -675,6 +693,20 @@ private:
         set_and_check(handle, ZMQ_SNDBUF, limits.out.buffer != 0 ? limits.out.buffer : buffer, "ZMQ_SNDBUF");
         set_and_check(handle, ZMQ_RCVTIMEO, static_cast<int>(slice.count()), "ZMQ_RCVTIMEO");
         set_send_slice(slice);
+    }
+
+    [[nodiscard]] int backlog() noexcept {
+        int many = 100;
+        std::size_t size = sizeof many;
+        (void)::zmq_getsockopt(handle, ZMQ_BACKLOG, &many, &size);
+        return many;
+    }
+    [[nodiscard]] int listen_among_others(const char* text, bool ipv6) {
+        const int buffer = std::max(limits.in.buffer, limits.out.buffer);
+        const auto or_other = [&](int its) { return its != 0 ? its : buffer; };
+        const int made = listen_among(text, ipv6, or_other(limits.out.buffer), or_other(limits.in.buffer), backlog());
+        if (made < 0) refuse("bind", text, errno);
+        return made;
     }
 
     void set_send_slice(std::chrono::milliseconds wanted) {
