@@ -66,6 +66,7 @@ struct verdict {
     if (entry == nullptr) return {reason::refused_unknown_key, key.fingerprint()};
     if (entry->not_before && now < *entry->not_before) return {reason::refused_not_yet_valid, entry->name};
     if (entry->not_after && now >= *entry->not_after) return {reason::refused_expired, entry->name};
+    if (!ring->is_open()) return {reason::refused_ring_missing, entry->name}; // it may have been taken away meanwhile
     return {reason::client_admitted, entry->name};
 }
 
