@@ -57,6 +57,7 @@ class passphrase;
 enum class sealing : unsigned char;
 class certificate;
 class key_source;
+struct reload_options;
 class keyring;
 
 // security/

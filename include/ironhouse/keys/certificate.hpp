@@ -611,9 +611,9 @@ inline constexpr std::uint64_t seal_memory_max = std::uint64_t{1} << 30;
     return text;
 }
 
-/// Reads a public certificate; `name` is looked up under `directory`.
-[[nodiscard]] inline public_certificate read_public(int directory, const char* name, const std::string& during) {
-    struct ::stat found {};
+/// Reads a public certificate; `name` is looked up under `directory`, and `found` is what the system says of it.
+[[nodiscard]] inline public_certificate read_public(int directory, const char* name, const std::string& during,
+                                                    struct ::stat& found) {
     const descriptor file = open_checked(directory, name, file_rule::public_text, during, found);
     const std::size_t room = static_cast<std::size_t>(found.st_size) + 1;
     // Ordinary memory, as a directory may hold a hundred thousand of them; wiped, as any of them may be a misplaced secret.
@@ -664,7 +664,8 @@ inline certificate certificate::load(const key_source& source, const passphrase&
 
 inline public_certificate certificate::load_public(const std::string& path) {
     detail::require_path(path, "load a public certificate");
-    return detail::read_public(AT_FDCWD, path.c_str(), detail::joined({"load public certificate ", path}));
+    struct ::stat found {};
+    return detail::read_public(AT_FDCWD, path.c_str(), detail::joined({"load public certificate ", path}), found);
 }
 
 inline void certificate::save(const std::string& path) const {

@@ -82,6 +82,8 @@ struct verdict {
     std::memcpy(made.key, raw, sizeof made.key);
     made.until = entry->not_after.value_or(verdict::for_ever);
     made.of_generation = generation;
+    // Last: its directory may have been taken away meanwhile.
+    if (made.admitted() && !ring->is_open()) made.why = reason::refused_ring_missing;
     return made;
 }
 
