@@ -50,6 +50,7 @@ struct pair;
 class secret_key;
 class secret_text;
 class public_key;
+class address_range;
 class keypair;
 struct certificate_terms;
 class public_certificate;
