@@ -62,6 +62,7 @@ class keyring;
 
 // security/
 class admitted;
+class required_role;
 template <class Owed> struct basic_curve_server;
 template <class Owed> struct basic_curve_client;
 using curve_server = basic_curve_server<void>;

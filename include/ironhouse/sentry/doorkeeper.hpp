@@ -299,8 +299,9 @@ public:
         }
         return connection_table::none;
     }
-    /// Whether there is a place for that key and address; if not, why.
-    [[nodiscard]] reason place_for(const ward& at, std::string_view who, std::string_view address) {
+    /// Whether there is a place for that key and address; if not, why. `most`: connections its terms allow it, if they say.
+    [[nodiscard]] reason place_for(const ward& at, std::string_view who, std::string_view address,
+                                   std::int64_t most = 0) {
         if (absent_.away(key_at(at, who), clock::now())) return reason::refused_after_cut;
         if (at.established + at.departed >= at.who->what.peers) return reason::refused_full;
         std::int64_t of_key = 0, of_address = 0, of_prefix = 0;
@@ -314,7 +315,7 @@ public:
             if (one.from.text == address) ++of_address;
             if (prefix != nullptr && std::memcmp(one.from.prefix, prefix, sizeof one.from.prefix) == 0) ++of_prefix;
         });
-        if (of_key >= allowed_.per_key.count()) return reason::refused_per_key;
+        if (of_key >= (most != 0 ? most : allowed_.per_key.count())) return reason::refused_per_key;
         if (allowed_.per_address && of_address >= allowed_.per_address->count()) return reason::refused_per_address;
         if (allowed_.per_prefix && of_prefix >= allowed_.per_prefix->count()) return reason::refused_per_address;
         return reason::client_admitted;

@@ -21,6 +21,10 @@ enum class reason : std::uint8_t {
     refused_unknown_key,    ///< The key is not in the ring.
     refused_not_yet_valid,  ///< The key's `not-before` lies ahead.
     refused_expired,        ///< The key's `not-after` has passed.
+    refused_domain,         ///< The key's `domains` do not name the socket's.
+    refused_pattern,        ///< The key's `patterns` do not name the socket's.
+    refused_role,           ///< The key does not have the role that the socket asks for.
+    refused_address,        ///< The key came from an address outside its `from`.
     refused_mechanism,      ///< The request was not CURVE.
     refused_malformed,      ///< The authentication request could not be read.
     refused_unknown_domain, ///< No socket owns the domain asked for.
@@ -64,6 +68,10 @@ inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::cal
         "refused_unknown_key",
         "refused_not_yet_valid",
         "refused_expired",
+        "refused_domain",
+        "refused_pattern",
+        "refused_role",
+        "refused_address",
         "refused_mechanism",
         "refused_malformed",
         "refused_unknown_domain",
