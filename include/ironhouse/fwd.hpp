@@ -50,6 +50,7 @@ struct pair;
 class secret_key;
 class secret_text;
 class public_key;
+class address_range;
 class keypair;
 struct certificate_terms;
 class public_certificate;
@@ -62,6 +63,7 @@ class keyring;
 
 // security/
 class admitted;
+class required_role;
 template <class Owed> struct basic_curve_server;
 template <class Owed> struct basic_curve_client;
 using curve_server = basic_curve_server<void>;

@@ -23,6 +23,10 @@ enum class reason : std::uint8_t {
     refused_expired,        ///< The key's `not-after` has passed.
     refused_server_key,     ///< The client came under a key of ours that is no longer served.
     refused_ring_missing,   ///< Its keyring's directory is gone or cannot be trusted; see keyring_missing.
+    refused_domain,         ///< The key's `domains` do not name the socket's.
+    refused_pattern,        ///< The key's `patterns` do not name the socket's.
+    refused_role,           ///< The key does not have the role that the socket asks for.
+    refused_address,        ///< The key came from an address outside its `from`.
     refused_mechanism,      ///< The request was not CURVE.
     refused_malformed,      ///< The authentication request could not be read.
     refused_unknown_domain, ///< No socket owns the domain asked for.
@@ -76,6 +80,10 @@ inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::cal
         "refused_expired",
         "refused_server_key",
         "refused_ring_missing",
+        "refused_domain",
+        "refused_pattern",
+        "refused_role",
+        "refused_address",
         "refused_mechanism",
         "refused_malformed",
         "refused_unknown_domain",

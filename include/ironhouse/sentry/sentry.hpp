@@ -520,14 +520,17 @@ private:
             } else {
                 at = found;
                 domain = at->who->what.domain;
+                const terms& what = at->who->what;
                 const std::int64_t server_key = at->who->key_asked_for(asked->domain);
-                judged = decide(*asked, at->who->what.clients ? &*at->who->what.clients : nullptr,
-                                std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+                judged = decide(*asked, what.clients ? &*what.clients : nullptr,
+                                {what.domain, what.pattern, what.role, address,
+                                 std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())});
                 judged.server_key = server_key;
                 if (judged.admitted() && server_key < at->oldest_key) judged.why = reason::refused_server_key;
                 read_monitor(*at); // it may have come since they were read
                 whose = keeper_.candidates(*at->door, address, others);
-                if (judged.admitted()) judged.why = keeper_.place_for(*at->door, judged.who, address);
+                if (judged.admitted())
+                    judged.why = keeper_.place_for(*at->door, judged.who, address, judged.connections);
                 // Served without being counted it must not be; whoever it is comes again.
                 if (judged.admitted() && whose.empty()) judged.why = reason::handshake_failed;
                 if (judged.admitted()) keeper_.expect(*at->door, whose);
