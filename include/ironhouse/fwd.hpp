@@ -101,6 +101,9 @@ class poller;
 
 // threads/
 template <class Value> class channel_end;
+enum class proxy_side : unsigned char;
+struct proxy_counts;
+template <class Front, class Back> class proxy;
 class thread;
 
 namespace detail {
