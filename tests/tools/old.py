@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Old services without any security, as tutorials write them, and clients that were given CURVE.
 
-    old.py rep|router|pub|pull|slow-pull ENDPOINT
+    old.py rep|router|names|pub|pull|slow-pull ENDPOINT
     old.py req|dealer|push|sub ENDPOINT SECRET-CERTIFICATE SERVER-CERTIFICATE COUNT
 
-Services print the endpoint they listen at, then what they get. rep answers "answer N" to "N", router likewise; pub publishes
+Services print the endpoint they listen at, then what they get. rep answers "answer N" to "N", router likewise; names is a
+ROUTER that insists on three frames, and tells who asked; pub publishes
 what it reads from stdin. Clients number their messages from 1, and print what they get.
 """
 
@@ -31,8 +32,10 @@ def listening(socket):
     return socket
 
 
-def connected(socket):
+def connected(socket, name=b""):
     socket.linger = 10000
+    if name:
+        socket.routing_id = name
     socket.curve_publickey, socket.curve_secretkey = zmq.auth.load_certificate(more[0])
     socket.curve_serverkey, _ = zmq.auth.load_certificate(more[1])
     socket.connect(endpoint)
@@ -49,6 +52,11 @@ elif kind == "router":
     while True:
         *envelope, request = socket.recv_multipart()
         socket.send_multipart([*envelope, b"answer " + request])
+elif kind == "names":
+    socket = listening(context.socket(zmq.ROUTER))
+    while True:
+        name, empty, request = socket.recv_multipart()
+        socket.send_multipart([name, empty, name + b" asked " + request])
 elif kind == "pub":
     socket = listening(context.socket(zmq.XPUB if more else zmq.PUB))
     for line in sys.stdin:
@@ -62,7 +70,7 @@ elif kind in ("pull", "slow-pull"):
     while True:
         say(socket.recv()[:20].decode())
 elif kind == "req":
-    socket = connected(context.socket(zmq.REQ))
+    socket = connected(context.socket(zmq.REQ), " ".join(more[3:]).encode())
     for number in range(1, int(more[2]) + 1):
         socket.send_string(str(number))
         say(socket.recv_string())

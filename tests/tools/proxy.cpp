@@ -155,6 +155,67 @@ TEST_CASE("requests of REQ and DEALER clients are answered by an unmodified REP 
     CHECK(contains(end.said, "forwarded to_back=60 to_front=60 dropped=0"));
 }
 
+TEST_CASE("with a connection for each client, a ROUTER service sees what it always saw", "[proxy][M1.6]") {
+    const keys with;
+    old_service service{"names"};
+    front proxy{with, "router", service.endpoint, {"--per-client"}};
+    auto first = client(with, "req", proxy, 20, {"desk-1"});
+    auto second = client(with, "req", proxy, 20, {"desk-2"});
+    for (int i = 1; i <= 20; ++i) {
+        CHECK(first.read_line(20s) == "desk-1 asked " + std::to_string(i));
+        CHECK(second.read_line(20s) == "desk-2 asked " + std::to_string(i));
+    }
+    // Far more clients than connections are kept; one that comes again under its name is known again.
+    ih::context context;
+    for (int round = 0; round != 30; ++round) {
+        ih::socket<ih::req, generous, ih::curve_client> asks{context, with.as_ann(),
+                                                             ih::socket_options{.correlation = ih::correlation::none}};
+        connect(asks, proxy.endpoint);
+        decltype(asks)::message m;
+        REQUIRE(m.add("once"));
+        REQUIRE(asks.send(m, soon) == ih::send_status::queued);
+        REQUIRE(asks.receive(m, soon) == ih::receive_status::received);
+        CHECK(contains(std::string{m[0].text()}, " asked once"));
+    }
+    auto again = client(with, "req", proxy, 2, {"desk-1"});
+    CHECK(again.read_line(20s) == "desk-1 asked 1");
+    CHECK(again.read_line(20s) == "desk-1 asked 2");
+    const ended end = proxy.stop();
+    INFO(end.said);
+    CHECK(end.code == 0);
+    CHECK(contains(end.said, "forwarded to_back=72 to_front=72 dropped=0"));
+}
+
+TEST_CASE("a client that does not fetch its answers keeps nobody else waiting", "[proxy][M1.6]") {
+    const keys with;
+    old_service service{"router"};
+    const bool per_client = GENERATE(false, true);
+    CAPTURE(per_client);
+    front proxy{with, "router", service.endpoint,
+                per_client
+                    ? std::vector<std::string>{"--per-client", "--queue", "4", "--frame", "64KiB", "--drain", "2"}
+                    : std::vector<std::string>{"--queue", "4", "--frame", "64KiB", "--drain", "2"}};
+    ih::context context;
+    constexpr ih::duplex deaf_limits{.in = {.peers = 1_peers, .queue = 2_messages, .frames = 4_frames, .frame = 64_KiB},
+                                     .out = generous_out};
+    ih::socket<ih::dealer, deaf_limits, ih::curve_client> deaf{context, with.as_ann()};
+    connect(deaf, proxy.endpoint);
+    decltype(deaf)::message m;
+    const std::string body(60'000, 'x');
+    for (int i = 0; i != 300; ++i) {
+        m.clear();
+        REQUIRE(m.add(""));
+        REQUIRE(m.add(body));
+        if (deaf.send(m, 200ms) != ih::send_status::queued) break;
+    }
+    auto ann = client(with, "req", proxy, 50);
+    for (int i = 1; i <= 50; ++i) CHECK(ann.read_line(20s) == "answer " + std::to_string(i));
+    const ended end = proxy.stop();
+    INFO(end.said);
+    CHECK(end.code != -1);
+    CHECK(contains(end.said, "dropped=0") == per_client);
+}
+
 TEST_CASE("the service publishes to subscribers, who subscribe through the proxy", "[proxy][M1.6]") {
     const keys with;
     old_service service{"pub"};

@@ -4,6 +4,7 @@
 /// `ironhouse proxy`: CURVE and limits before a service that has neither, and that stays as it is.
 
 #include "certificates.hpp"
+#include "client_links.hpp"
 #include "command.hpp"
 #include "passphrase.hpp"
 
@@ -60,6 +61,7 @@ struct proxy_options {
     std::int64_t frame = 0;
     std::int64_t per_key = 2;
     double drain = 10;
+    bool per_client = false;
 };
 
 // --- what it may cost -----------------------------------------------------------------------------------------------
@@ -80,6 +82,22 @@ struct request_reply {
     using front = ih::socket<ih::router, both_front, ih::curve_server>;
     using back = ih::socket<ih::dealer, both_back, ih::insecure::plaintext>;
 };
+/// The same with a connection for each client: without an envelope, and under the client's own name.
+struct request_reply_each {
+    static constexpr const char* front_name = "router";
+    static constexpr const char* back_name = "dealers, one for each client";
+    using front = ih::socket<ih::router, both_front, ih::curve_server>;
+    using dealer = ih::socket<ih::dealer, both_back, ih::insecure::plaintext>;
+    using back = client_links<dealer>;
+};
+template <class Kind>
+inline constexpr bool answers = std::same_as<Kind, request_reply> || std::same_as<Kind, request_reply_each>;
+
+// libzmq has 1,023 sockets, and each of the library's takes three. As many connections as clients may be there, and as many
+// again, so that it is one of a client that left that is closed when a new one comes.
+constexpr std::int64_t most_clients = 250, most_links = 300;
+std::int64_t links_for(const proxy_options& o) { return std::min(2 * o.peers, most_links); }
+
 struct publishing {
     static constexpr const char* front_name = "xpub";
     static constexpr const char* back_name = "xsub";
@@ -118,6 +136,10 @@ template <class Kind> auto limits_of(const proxy_options& o) {
         return two_limits<ih::duplex, ih::duplex>{ih::duplex{.in = front_in, .out = front_out},
                                                   ih::duplex{.in = one_way<ih::inbound>(o, 1, o.frames + 1, frame),
                                                              .out = one_way<ih::outbound>(o, 1, o.frames + 1, frame)}};
+    } else if constexpr (std::same_as<Kind, request_reply_each>) {
+        return two_limits<ih::duplex, ih::duplex>{{.in = front_in, .out = front_out},
+                                                  {.in = one_way<ih::inbound>(o, 1, o.frames, o.frame),
+                                                   .out = one_way<ih::outbound>(o, 1, o.frames, o.frame)}};
     } else {
         // What subscribers send is subscriptions; as many may be on their way to the service as a burst of newcomers has.
         constexpr std::int64_t subscription = ih::detail::longest_topic + 1;
@@ -193,7 +215,12 @@ public:
         all += text.substr(0, 2'000) + "\n"; // a pipe that has room has room for 4096 bytes
         (void)!::write(STDERR_FILENO, all.data(), all.size());
     }
+    /// Connections to the service are one for each client then, and would fill the log.
+    void leave_out_back() noexcept { back_left_out_ = true; }
     void operator()(const ih::event& what) {
+        const bool usual =
+            what.why == ih::reason::waived || what.why == ih::reason::connected || what.why == ih::reason::disconnected;
+        if (back_left_out_ && usual && what.domain == "dealer") return;
         std::string text{ih::name(what.why)};
         const auto add = [&](const char* name, std::string_view value) {
             if (!value.empty()) text += fmt::format(" {}={}", name, ih::detail::printable(value));
@@ -208,6 +235,7 @@ public:
 
 private:
     std::atomic<std::uint64_t> lost_{0};
+    bool back_left_out_ = false;
 };
 
 /// What the proxy itself dropped, at most once a second.
@@ -307,7 +335,7 @@ bool drain(Proxy& proxy, typename Kind::front& front, typename Kind::back& back,
         return forward(time / 2, milliseconds{20}, [&] { return !held(); });
     } else {
         const auto answered = [&] {
-            if constexpr (!std::same_as<Kind, request_reply>) return true;
+            if constexpr (!answers<Kind>) return true;
             const auto& n = proxy.counts();
             return n.to_front + n.gone + n.slow >= n.to_back;
         };
@@ -330,11 +358,19 @@ ih::certificate identity_of(const proxy_options& o) {
     return ih::certificate::load(source, ih::passphrase{text.expose_line()});
 }
 
+template <class Kind> auto between(const proxy_options& o, typename Kind::front& front, typename Kind::back& back) {
+    if constexpr (std::same_as<Kind, request_reply_each>)
+        return client_proxy<typename Kind::front, typename Kind::back>{front, back,
+                                                                       static_cast<std::size_t>(links_for(o))};
+    else
+        return ih::proxy<typename Kind::front, typename Kind::back>{front, back};
+}
+
 template <class Kind> int run(const proxy_options& o) {
     const auto to = ih::connect_endpoint<ih::insecure::plaintext::protects>::parse(o.back);
     const auto at = ih::endpoint<ih::curve_server>::parse(o.front);
     const auto [front_limits, back_limits] = limits_of<Kind>(o);
-    reserve_descriptors(o.peers);
+    reserve_descriptors(o.peers + (std::same_as<Kind, request_reply_each> ? 4 * links_for(o) : 0));
     const auto time = std::chrono::ceil<milliseconds>(std::chrono::duration<double>{o.drain});
     ih::certificate identity = identity_of(o);
     const ih::public_key key = identity.public_key();
@@ -343,6 +379,7 @@ template <class Kind> int run(const proxy_options& o) {
     const stop_signals signals; // before the context: its threads inherit what is blocked
     const auto stop = signals.token();
     log said;
+    if constexpr (std::same_as<Kind, request_reply_each>) said.leave_out_back();
     auto context = std::make_unique<ih::context>(ih::context_options{
         .on_event = [&said](const ih::event& what) { said(what); },
         .admission = {.per_key = ih::peers::from_config(o.per_key)},
@@ -363,7 +400,8 @@ template <class Kind> int run(const proxy_options& o) {
         front.bind(at);
 
         const auto front_cost = ih::memory_ceiling(front_limits).count();
-        const auto back_cost = ih::memory_ceiling(back_limits).count();
+        const auto connections = std::same_as<Kind, request_reply_each> ? links_for(o) : 1;
+        const auto back_cost = connections * ih::memory_ceiling(back_limits).count();
         const auto row = [](std::string_view what, const std::string& value) { fmt::print("{:<15}{}\n", what, value); };
         row("front", fmt::format("{}, CURVE, {}", front.last_endpoint(), Kind::front_name));
         row("back", fmt::format("{}, plaintext, {}", to.text(), Kind::back_name));
@@ -382,7 +420,7 @@ template <class Kind> int run(const proxy_options& o) {
         fmt::print("ready\n");
         if (std::fflush(stdout) != 0) throw failure{"the output could not be written"};
 
-        ih::proxy proxy{front, back};
+        auto proxy = between<Kind>(o, front, back);
         drop_report drops{said};
         while (!stop.stop_requested()) {
             if (proxy.forward(std::chrono::seconds{1}, stop) == ih::proxy_status::closing)
@@ -439,6 +477,13 @@ void require_all(const proxy_options& o) {
 int proxy(const proxy_options& o) {
     require_all(o);
     require_local(o.back);
+    if (o.per_client && o.pattern != "router")
+        throw failure{"--per-client is for --pattern router: elsewhere nobody is answered", {}, wrong_usage};
+    if (o.per_client && o.peers > most_clients)
+        throw failure{fmt::format("--per-client serves at most {} clients, and --peers is {}", most_clients, o.peers),
+                      "Allow fewer, or go without: docs/operators/front.md says what the service then sees.",
+                      wrong_usage};
+    if (o.per_client) return run<request_reply_each>(o);
     if (o.pattern == "router") return run<request_reply>(o);
     if (o.pattern == "pub") return run<publishing>(o);
     return run<pulling>(o);
@@ -466,6 +511,9 @@ void add_proxy(CLI::App& all, action& chosen) {
     sub->add_option("--frames", options->frames, "Frames in one message, 1 to 63");
     sub->add_option("--frame", options->frame, "Bytes in one frame: 65536, 64KiB")->transform(CLI::AsSizeValue(false));
     sub->add_option("--per-key", options->per_key, "Connections that one client's key may have (2)");
+    sub->add_flag(
+        "--per-client", options->per_client,
+        "A connection to the service for each client: a ROUTER service sees their own names, and no envelope");
     sub->add_option("--drain", options->drain, "Seconds that a stop may take, 1 to 120 (10)");
     sub->footer(
         "SIGINT and SIGTERM drain: what was received is forwarded, then the command ends; a second one ends at once.\n"

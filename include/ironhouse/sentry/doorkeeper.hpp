@@ -207,7 +207,8 @@ public:
     /// libzmq says that a handshake succeeded: without an authenticator, nothing has said whose. False when it cannot have.
     [[nodiscard]] bool succeeded(ward& at, where address) {
         suspects_.clear();
-        std::uint32_t found = 0;
+        std::uint32_t found = 0, silent = 0;
+        index last_silent = connection_table::none;
         const std::uint16_t port = port_in(address);
         table_.each_of(at.who->number, [&](index i, connection& one) {
             if (one.stage != stage::half_open || (at.who->what.authenticates && !one.outgoing)) return;
@@ -219,10 +220,20 @@ public:
                 if (seen.consumed > greeting_size) suspects_.push_back(i);
                 return;
             }
-            if (counted && seen.written <= greeting_size) return; // another one's event
+            if (counted &&
+                seen.written <= greeting_size) { // another one's event, or it comes before the last command is sent
+                last_silent = i;
+                ++silent;
+                return;
+            }
             establish(at, i);
             ++found;
         });
+        // Without CURVE, libzmq says so when its last command is written, and then sends it. Where only one can be meant:
+        if (found == 0 && at.ahead == 0 && silent == 1 && !at.who->what.client) {
+            establish(at, last_silent);
+            found = 1;
+        }
         // More than one may have been found at once; their events are still to come.
         if (found == 0 && at.ahead == 0) {
             // Nobody can have succeeded. With two it is not known which of them said so; the honest one comes again.
