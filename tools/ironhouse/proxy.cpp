@@ -61,6 +61,7 @@ struct proxy_options {
     std::int64_t frame = 0;
     std::int64_t per_key = 2;
     double drain = 10;
+    double window = 86'400;
     bool per_client = false;
 };
 
@@ -273,19 +274,24 @@ const char* name_of(ih::gate_kind gate) {
     return "";
 }
 
-/// SIGINT and SIGTERM, taken by a thread of their own: the first one asks to stop, a second one ends at once.
+/// SIGINT and SIGTERM, taken by a thread of their own: the first one asks to stop, a second one ends at once. SIGHUP asks
+/// for the key to be read again.
 class stop_signals {
 public:
     stop_signals() {
         ::sigemptyset(&awaited_);
-        for (const int each : {SIGINT, SIGTERM}) ::sigaddset(&awaited_, each);
+        for (const int each : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&awaited_, each);
         ::pthread_sigmask(SIG_BLOCK, &awaited_, nullptr); // inherited by every thread that starts from now on
         waiter_ = std::thread{[this] {
-            for (bool first = true;; first = false) {
+            for (bool first = true;;) {
                 int number = 0;
                 if (::sigwait(&awaited_, &number) != 0) continue;
                 if (over_.load()) return;
-                if (!first) ::_exit(failed);
+                if (number == SIGHUP) {
+                    key_asked_for_.store(true);
+                    continue;
+                }
+                if (!std::exchange(first, false)) ::_exit(failed);
                 stop_.request_stop();
             }
         }};
@@ -298,10 +304,12 @@ public:
         waiter_.join();
     }
     [[nodiscard]] std::stop_token token() const { return stop_.get_token(); }
+    /// Once for each time that it was asked for.
+    [[nodiscard]] bool take_key_asked_for() { return key_asked_for_.exchange(false); }
 
 private:
     sigset_t awaited_{};
-    std::atomic<bool> over_{false};
+    std::atomic<bool> over_{false}, key_asked_for_{false};
     std::stop_source stop_;
     std::thread waiter_;
 };
@@ -366,6 +374,19 @@ template <class Kind> auto between(const proxy_options& o, typename Kind::front&
         return ih::proxy<typename Kind::front, typename Kind::back>{front, back};
 }
 
+/// The key file was replaced: both keys are served for a while, then the new one alone. What is wrong changes nothing.
+template <class Front> void change_key(const proxy_options& o, Front& front, ih::public_key& key, log& said) try {
+    ih::certificate next = identity_of(o);
+    if (next.public_key() == key) return said.line("key_unchanged fingerprint=" + key.fingerprint());
+    const ih::public_key name = next.public_key();
+    front.rotate(std::move(next), std::chrono::ceil<milliseconds>(std::chrono::duration<double>{o.window}));
+    key = name;
+    said.line(
+        fmt::format("key_changed fingerprint={} public_key={} window={:g}s", key.fingerprint(), key.z85(), o.window));
+} catch (const std::exception& why) {
+    said.line(fmt::format("key_refused detail={}", ih::detail::printable(why.what())));
+}
+
 template <class Kind> int run(const proxy_options& o) {
     const auto to = ih::connect_endpoint<ih::insecure::plaintext::protects>::parse(o.back);
     const auto at = ih::endpoint<ih::curve_server>::parse(o.front);
@@ -373,10 +394,10 @@ template <class Kind> int run(const proxy_options& o) {
     reserve_descriptors(o.peers + (std::same_as<Kind, request_reply_each> ? 4 * links_for(o) : 0));
     const auto time = std::chrono::ceil<milliseconds>(std::chrono::duration<double>{o.drain});
     ih::certificate identity = identity_of(o);
-    const ih::public_key key = identity.public_key();
+    ih::public_key key = identity.public_key();
     auto ring = ih::keyring::from_directory(o.clients);
 
-    const stop_signals signals; // before the context: its threads inherit what is blocked
+    stop_signals signals; // before the context: its threads inherit what is blocked
     const auto stop = signals.token();
     log said;
     if constexpr (std::same_as<Kind, request_reply_each>) said.leave_out_back();
@@ -423,6 +444,7 @@ template <class Kind> int run(const proxy_options& o) {
         auto proxy = between<Kind>(o, front, back);
         drop_report drops{said};
         while (!stop.stop_requested()) {
+            if (signals.take_key_asked_for()) change_key(o, front, key, said);
             if (proxy.forward(std::chrono::seconds{1}, stop) == ih::proxy_status::closing)
                 throw failure{"the context is shutting down"};
             drops.look(proxy.counts());
@@ -470,6 +492,8 @@ void require_all(const proxy_options& o) {
     if (!owed.empty()) throw failure{"the proxy leaves out" + owed, full_example, wrong_usage};
     if (!o.key.empty() && !o.credential.empty())
         throw failure{"--key and --credential are two places for one thing", "Give one of them.", wrong_usage};
+    if (!(o.window >= 0 && o.window <= 366 * 86'400.0))
+        throw failure{fmt::format("--window is {:g} s; allowed are 0 to 366 days", o.window), {}, wrong_usage};
     if (!(o.drain >= 1 && o.drain <= 120))
         throw failure{fmt::format("--drain is {:g} s; allowed are 1 to 120", o.drain), {}, wrong_usage};
 }
@@ -514,8 +538,11 @@ void add_proxy(CLI::App& all, action& chosen) {
     sub->add_flag(
         "--per-client", options->per_client,
         "A connection to the service for each client: a ROUTER service sees their own names, and no envelope");
+    sub->add_option("--window", options->window,
+                    "Seconds that the former key is served beside the next one, after SIGHUP (86400, a day)");
     sub->add_option("--drain", options->drain, "Seconds that a stop may take, 1 to 120 (10)");
     sub->footer(
+        "SIGHUP reads the key file again: a next key is served beside the former one for --window.\n"
         "SIGINT and SIGTERM drain: what was received is forwarded, then the command ends; a second one ends at once.\n"
         "Exit code 0: everything was forwarded; 3: it could not be opened, or the time to drain ran out.");
     sub->callback([options, &chosen] { chosen = [options] { return proxy(*options); }; });

@@ -85,7 +85,6 @@ nlohmann::json as_json(const ih::public_certificate& cert, std::string_view kind
             {"connections", terms.connections ? nlohmann::json(terms.connections->count()) : nlohmann::json(nullptr)},
             {"domains", terms.domains},
             {"patterns", terms.patterns},
-            {"routing_id", terms.routing_id.empty() ? nlohmann::json(nullptr) : nlohmann::json(terms.routing_id)},
             {"metadata", metadata}};
 }
 

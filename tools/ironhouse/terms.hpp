@@ -38,7 +38,6 @@ public:
         list("--pattern", patterns_, "Let in by servers' sockets of this pattern only: pull (may be repeated)");
         sub.add_option("--connections", connections_, "How many it may have on one socket at once")
             ->check(CLI::Range(1, static_cast<int>(ironhouse::detail::connections_limit)));
-        sub.add_option("--routing-id", routing_id_, "Under which a ROUTER knows it: 1 to 255 characters");
     }
 
     /// What was given takes the place of what was there.
@@ -52,7 +51,6 @@ public:
         if (!domains_.empty()) terms.domains = domains_;
         if (!patterns_.empty()) terms.patterns = patterns_;
         if (connections_ > 0) terms.connections = ironhouse::peers::from_config(connections_);
-        if (!routing_id_.empty()) terms.routing_id = routing_id_;
         return terms;
     }
 
@@ -66,7 +64,7 @@ private:
         return time;
     }
 
-    std::string not_before_, not_after_, routing_id_;
+    std::string not_before_, not_after_;
     int valid_days_ = 0, connections_ = 0;
     std::vector<std::string> roles_, from_, domains_, patterns_;
 };
@@ -79,7 +77,6 @@ template <class Line> void each_term(const ironhouse::certificate_terms& terms, 
     if (terms.connections) line("connections", std::to_string(terms.connections->count()));
     if (!terms.domains.empty()) line("domains", joined(terms.domains));
     if (!terms.patterns.empty()) line("patterns", joined(terms.patterns));
-    if (!terms.routing_id.empty()) line("routing id", terms.routing_id);
 }
 
 } // namespace tool

@@ -48,7 +48,6 @@ struct certificate_terms {
     std::optional<peers> connections = std::nullopt;
     std::vector<std::string> domains = {};  ///< Of the servers that let it in, at most 32.
     std::vector<std::string> patterns = {}; ///< Of the servers' sockets that let it in: "pull", "router", ...
-    std::string routing_id = {};            ///< Under which a ROUTER knows it, 1 to 255 bytes; unique in a ring.
     std::vector<std::pair<std::string, std::string>> metadata = {}; ///< Anything else, for people and other programs.
 
     friend bool operator==(const certificate_terms&, const certificate_terms&) = default;
@@ -142,14 +141,6 @@ inline constexpr std::string_view pattern_names[] = {"push", "pull", "pub",    "
     return domain.find(',') == std::string_view::npos ? nullptr : "holds a comma, which separates domains";
 }
 
-[[nodiscard]] constexpr const char* routing_id_complaint(std::string_view id) noexcept {
-    if (id.empty() || id.size() > 255) return "is not 1 to 255 bytes long";
-    for (const char c : id) {
-        if (c < ' ' || c > '~' || c == '"' || c == '\'') return "holds a quote, or what is not printable ASCII";
-    }
-    return id.front() == ' ' || id.back() == ' ' ? "begins or ends with a space" : nullptr;
-}
-
 // They share one line of a file, with commas between them.
 [[nodiscard]] inline std::string list_complaint(const char* one, const char* all, const std::vector<std::string>& list,
                                                 const char* (*complaint_of)(std::string_view)) {
@@ -196,8 +187,6 @@ inline constexpr std::string_view pattern_names[] = {"push", "pull", "pub",    "
         return joined(
             {"connections is ", std::to_string(terms.connections->count()), "; 1 to 65536 are allowed for one key"});
     }
-    const char* const of_id = terms.routing_id.empty() ? nullptr : routing_id_complaint(terms.routing_id);
-    if (complaint.empty() && of_id != nullptr) return joined({"routing-id ", of_id});
     return complaint;
 }
 
@@ -525,13 +514,9 @@ template <class Take> void each_listed(std::string_view list, Take take) {
                 refuse(error::rejected, during, {"connections is not a number from 1 to 65536"});
             }
             terms.connections = unit_maker::make<peers>(static_cast<std::int64_t>(many));
-        } else if (named("routing-id")) {
-            complaint = routing_id_complaint(item.value);
-            if (complaint != nullptr) refuse(error::rejected, during, {"routing-id ", complaint});
-            terms.routing_id = item.value;
-        } else if (named("topics")) {
-            // A rule that nobody enforces must not look like one (docs/decisions/020).
-            refuse(error::rejected, during, {"topics are not enforced by this version"});
+        } else if (named("topics") || named("routing-id")) {
+            // A rule that nobody enforces must not look like one (docs/decisions/020 and 021).
+            refuse(error::rejected, during, {item.name, " is not enforced by this version"});
         } else {
             terms.metadata.push_back({std::string{item.name}, std::string{item.value}});
         }
@@ -593,7 +578,6 @@ template <class Take> void each_listed(std::string_view list, Take take) {
     if (terms.connections) put("connections", std::to_string(terms.connections->count()));
     put_list("domains", terms.domains);
     put_list("patterns", terms.patterns);
-    if (!terms.routing_id.empty()) put("routing-id", terms.routing_id);
     for (const auto& [name, value] : terms.metadata) put(name, value);
     text += "curve\n";
     put("public-key", cert.key().z85());

@@ -91,7 +91,6 @@ public:
         std::optional<peers> connections = std::nullopt; ///< On one socket at once; else admission_limits::per_key.
         std::vector<std::string> domains = {};           ///< Of the sockets it is let in at; empty: any.
         std::vector<std::string> patterns = {};          ///< Of the sockets it is let in at; empty: any.
-        std::string routing_id = {}; ///< Under which a ROUTER knows it; unique in its ring. Empty: as it likes.
 
         /// The entry of a certificate; a nameless one is called by its fingerprint.
         /// \param cert  Whose key is let in.
@@ -105,8 +104,7 @@ public:
                     terms.from,
                     terms.connections,
                     terms.domains,
-                    terms.patterns,
-                    terms.routing_id};
+                    terms.patterns};
         }
         /// The entry of a bare key, called by its fingerprint.
         /// \param bare  The key that is let in.
@@ -178,9 +176,6 @@ public:
         static int compare_names(const void* a, const void* b) noexcept {
             return static_cast<const place*>(a)->at->name.compare(static_cast<const place*>(b)->at->name);
         }
-        static int compare_routing_ids(const void* a, const void* b) noexcept {
-            return static_cast<const place*>(a)->at->routing_id.compare(static_cast<const place*>(b)->at->routing_id);
-        }
         static int compare_hashes(const void* a, const void* b) noexcept {
             const std::uint64_t left = static_cast<const place*>(a)->hash;
             const std::uint64_t right = static_cast<const place*>(b)->hash;
@@ -195,32 +190,18 @@ public:
             return places;
         }
 
-        void require_own_routing_ids(error::kind why, const std::string& during) const {
-            const auto places = sorted(&compare_routing_ids);
-            for (std::size_t at = 1; at < size(); ++at) {
-                const entry& a = *places[at - 1].at;
-                const entry& b = *places[at].at;
-                if (!b.routing_id.empty() && b.routing_id.compare(a.routing_id) == 0) {
-                    detail::refuse(why, during, {"\"", a.name, "\" and \"", b.name, "\" have the same routing-id"});
-                }
-            }
-        }
-
         snapshot(std::vector<entry>&& given, error::kind why, const std::string& during) : entries_{std::move(given)} {
             if (size() > detail::keyring_limit) {
                 detail::refuse(why, during, {std::to_string(size()), " keys; at most 1000000 are held"});
             }
-            std::size_t named_by_routers = 0;
             for (const entry& e : entries_) {
-                named_by_routers += e.routing_id.empty() ? 0U : 1U;
                 const char* const complaint = detail::name_complaint(e.name, e.key);
                 if (complaint != nullptr)
                     detail::refuse(why, during, {"the name of ", e.key.fingerprint(), " ", complaint});
                 const std::string terms = detail::terms_complaint(
-                    {e.not_before, e.not_after, e.roles, e.from, e.connections, e.domains, e.patterns, e.routing_id});
+                    {e.not_before, e.not_after, e.roles, e.from, e.connections, e.domains, e.patterns});
                 if (!terms.empty()) detail::refuse(why, during, {"\"", e.name, "\": ", terms});
             }
-            if (named_by_routers != 0) require_own_routing_ids(why, during);
             by_name_ = sorted(&compare_names);
             by_key_ = sorted(&compare_hashes);
             for (std::size_t at = 1; at < size(); ++at) {

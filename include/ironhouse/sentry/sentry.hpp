@@ -583,7 +583,8 @@ private:
     // A refusal that another time need not meet.
     static bool is_passing(reason why) noexcept {
         return why == reason::refused_full || why == reason::refused_per_key || why == reason::refused_per_address ||
-               why == reason::refused_after_cut || why == reason::handshake_failed;
+               why == reason::refused_after_cut || why == reason::refused_ring_missing ||
+               why == reason::handshake_failed;
     }
     // Finds the connection that was answered last, and puts it where it belongs. Until then nobody else is answered: two
     // answers at once could not be told apart. False when it is still to come.

@@ -101,8 +101,7 @@ TEST_CASE("an entry holds what its certificate says that the key may do", "[keys
                                                    .from = {ih::address_range::parse("10.0.0.0/8")},
                                                    .connections = ih::peers::from_config(7),
                                                    .domains = {"orders"},
-                                                   .patterns = {"pull", "router"},
-                                                   .routing_id = "ann"});
+                                                   .patterns = {"pull", "router"}});
     const auto ring = keyring::of({ann.public_part()});
     const auto held = ring.find(ann.public_key());
     REQUIRE(held);
@@ -112,7 +111,6 @@ TEST_CASE("an entry holds what its certificate says that the key may do", "[keys
     CHECK(held->connections->count() == 7);
     CHECK((held->domains == std::vector<std::string>{"orders"}));
     CHECK((held->patterns == std::vector<std::string>{"pull", "router"}));
-    CHECK(held->routing_id == "ann");
     // Whoever writes entries by hand is held to the same rules.
     CHECK(
         says(refusal([&] { return keyring::of({keyring::entry{.name = "a", .key = fresh(), .patterns = {"puhs"}}}); }),
@@ -122,19 +120,6 @@ TEST_CASE("an entry holds what its certificate says that the key may do", "[keys
                        {keyring::entry{.name = "a", .key = fresh(), .connections = ih::peers::from_config(100'000)}});
                }),
                error::misuse, {"\"a\": connections is 100000"}));
-}
-
-TEST_CASE("no two keys of a ring share a routing id", "[keys][M1.4]") {
-    const auto entry = [](const char* name, const char* id) {
-        return keyring::entry{.name = name, .key = fresh(), .routing_id = id};
-    };
-    CHECK_FALSE(refusal([&] {
-        return keyring::of({entry("a", "1"), entry("b", ""), entry("c", "2"), entry("d", ""), entry("e", "11")});
-    }));
-    CHECK(says(refusal([&] {
-                   return keyring::of({entry("a", "1"), entry("b", "2"), entry("c", ""), entry("d", "1")});
-               }),
-               error::misuse, {"\"a\"", "\"d\"", "same routing-id"}));
 }
 
 TEST_CASE("a directory becomes a ring of all its public certificates", "[keys][M1.2][M1.6]") {
