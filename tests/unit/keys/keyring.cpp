@@ -10,6 +10,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -326,6 +327,35 @@ TEST_CASE("a set takes effect only in place of the one it was compared with", "[
     CHECK(ring.now() == held);
     CHECK(ring.generation() == 2);
     CHECK(access::marks(ring).survey == 7);
+}
+
+TEST_CASE("files that changed just now are not taken for known, since their times are coarse", "[keys]") {
+    const scratch folder;
+    write(folder / "ann.key", file_of(fresh()), 0644);
+    CHECK(access::marks(keyring::from_directory(folder.path())).survey == 0);
+    struct ::stat found {};
+    REQUIRE(::stat((folder / "ann.key").c_str(), &found) == 0);
+    const auto changed = std::int64_t{found.st_ctim.tv_sec} * 1'000'000'000 + found.st_ctim.tv_nsec;
+    ih::detail::keyring_survey seen;
+    seen.add("ann.key", found);
+    CHECK(seen.mark(changed) == 0);
+    CHECK(seen.mark(changed + 1'999'999'999) == 0);
+    CHECK(seen.mark(changed + 2'000'000'001) == seen.sum);
+    // Everything that is known of a file counts.
+    const auto differs = [&](std::string_view name, auto change) {
+        struct ::stat other = found;
+        change(other);
+        ih::detail::keyring_survey again;
+        again.add(name, other);
+        return again.sum != seen.sum;
+    };
+    CHECK_FALSE(differs("ann.key", [](struct ::stat&) {}));
+    CHECK(differs("bob.key", [](struct ::stat&) {}));
+    CHECK(differs("ann.key", [](struct ::stat& other) { ++other.st_ino; }));
+    CHECK(differs("ann.key", [](struct ::stat& other) { ++other.st_dev; }));
+    CHECK(differs("ann.key", [](struct ::stat& other) { ++other.st_size; }));
+    CHECK(differs("ann.key", [](struct ::stat& other) { ++other.st_mtim.tv_nsec; }));
+    CHECK(differs("ann.key", [](struct ::stat& other) { ++other.st_ctim.tv_nsec; }));
 }
 
 TEST_CASE("a confirmed number is a number", "[keys]") {
