@@ -71,6 +71,11 @@ function(ironhouse_share_headers target)
                                   ${PROJECT_SOURCE_DIR}/tests/catch.hpp)
     endif()
     target_precompile_headers(${target} REUSE_FROM ironhouse_test_headers)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+        # What GCC inlines of the standard library is then no system header's any more, and it warns of it.
+        target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread
+                                                 -Wno-restrict)
+    endif()
 endfunction()
 
 # ironhouse_test_program(<name> <label> <sources...>): a Catch2 program, each of its test cases a test of its own.
