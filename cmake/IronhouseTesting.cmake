@@ -98,9 +98,14 @@ function(ironhouse_test_program name label)
         PROPERTIES LABELS ${label} TIMEOUT ${wish_TIMEOUT} RUN_SERIAL ${wish_SERIAL})
 endfunction()
 
-# ironhouse_syntax_test(<name> <source>): the source passes every compiler found, with all warnings as errors.
+# ironhouse_syntax_test(<name> <source> [<compilers>...]): the source passes every compiler found, or those named, with all
+# warnings as errors.
 function(ironhouse_syntax_test name source)
-    foreach(compiler IN LISTS IRONHOUSE_COMPILERS)
+    set(compilers ${ARGN})
+    if(NOT compilers)
+        set(compilers ${IRONHOUSE_COMPILERS})
+    endif()
+    foreach(compiler IN LISTS compilers)
         ironhouse_compiler_name(compiler_name ${compiler})
         add_test(NAME ${name}.${compiler_name} COMMAND ${compiler} "${IRONHOUSE_COMPILE_LINE}" -fsyntax-only ${source}
                  COMMAND_EXPAND_LISTS)
