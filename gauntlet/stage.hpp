@@ -157,8 +157,8 @@ public:
         return accepted_peer(who, keys().server(), patience);
     }
     /// The same for a peer that believes in that key of the server.
-    [[nodiscard]] std::unique_ptr<wire::curve_client>
-    accepted_peer(const std::string& who, const key_pair& server_key, std::chrono::milliseconds patience) {
+    [[nodiscard]] std::unique_ptr<wire::curve_client> accepted_peer(const std::string& who, const key_pair& server_key,
+                                                                    std::chrono::milliseconds patience) {
         auto line = try_knock();
         if (!line) return nullptr;
         auto peer = std::make_unique<wire::curve_client>(curve_peer(who, std::move(*line), server_key));

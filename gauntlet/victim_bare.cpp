@@ -59,8 +59,7 @@ class authenticator {
 public:
     authenticator(zmq::context_t& context, const std::filesystem::path& directory)
         : door_{context, zmq::socket_type::rep} {
-        for (const auto& entry : std::filesystem::directory_iterator{directory})
-            allowed_[key_in(entry.path(), "public-key")] = entry.path().stem();
+        allowed_ = read(directory);
         door_.bind("inproc://zeromq.zap.01");
         thread_ = std::thread{[this] { serve(); }};
     }
@@ -73,6 +72,16 @@ public:
         const std::lock_guard hold{lock_};
         std::erase_if(allowed_, [&](const auto& each) { return each.second == name; });
     }
+    /// Reads the list again. While there is none to be read, the present one stays.
+    void reload(const std::filesystem::path& directory) {
+        try {
+            auto next = read(directory);
+            const std::lock_guard hold{lock_};
+            allowed_.swap(next);
+        } catch (const std::exception& problem) {
+            std::cerr << "cannot read the list: " << problem.what() << std::endl;
+        }
+    }
     /// As when something in the loop throws and the thread's catch-all writes a log line and returns.
     void end() {
         leave_ = true;
@@ -80,6 +89,18 @@ public:
     }
 
 private:
+    // A file that cannot be read is passed over, as in CZMQ: it must not keep all others out.
+    static std::map<std::string, std::string> read(const std::filesystem::path& directory) {
+        std::map<std::string, std::string> list;
+        for (const auto& entry : std::filesystem::directory_iterator{directory}) {
+            try {
+                list[key_in(entry.path(), "public-key")] = entry.path().stem();
+            } catch (const std::exception& problem) {
+                std::cerr << "passed over: " << problem.what() << std::endl;
+            }
+        }
+        return list;
+    }
     void serve() {
         while (!leave_) {
             zmq::pollitem_t item{door_.handle(), 0, ZMQ_POLLIN, 0};
@@ -171,6 +192,10 @@ void open_shop(zmq::socket_t& socket, const std::string& security, const std::fi
             if (command == "ping") victim_lines::say("pong");
             if (command == "open-file") victim_lines::open_file();
             revoke_if_told(*command, guard);
+            if (command == "reload") { // as SIGHUP, or a look at the directory's time once a second
+                if (guard) guard->reload(home / "clients");
+                victim_lines::say("reloaded");
+            }
             if (command == "kill-authenticator") {
                 if (guard) guard->end();
                 victim_lines::say("dead");

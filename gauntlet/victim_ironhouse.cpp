@@ -92,6 +92,7 @@ void revoke_if_told(const std::string& command, const ih::keyring& ring) {
             if (command == "ping") victim_lines::say("pong");
             if (command == "open-file") victim_lines::open_file();
             revoke_if_told(*command, ring);
+            if (command == "reload") victim_lines::say("reloaded"); // the ring follows its directory by itself
             if (command == "kill-authenticator") {
                 ih::detail::kill_authenticator(context);
                 dying = true;
@@ -184,7 +185,8 @@ int source(const std::string& home, const std::string& server) {
     return 0;
 }
 
-inline constexpr ih::duplex dealings{.in = orders, .out = {.peers = 16_peers, .queue = 50_messages, .frames = 4_frames, .frame = 16_KiB}};
+inline constexpr ih::duplex dealings{
+    .in = orders, .out = {.peers = 16_peers, .queue = 50_messages, .frames = 4_frames, .frame = 16_KiB}};
 
 /// Takes orders and acknowledges them.
 int desk(const std::string& home) {
