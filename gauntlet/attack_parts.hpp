@@ -56,5 +56,6 @@ outcome server_key_rotation(stage& s);
 outcome client_key_rotation(stage& s);
 outcome half_copied_directory(stage& s);
 outcome vanished_directory(stage& s);
+outcome routing_id_theft(stage& s);
 
 } // namespace gauntlet

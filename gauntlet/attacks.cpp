@@ -561,6 +561,11 @@ constexpr std::array rows{
     attack{"vanished-directory", "B5", "comes with a key that is taken off the list while the directory is not there",
            bare_keys::authenticator, "what cannot be read leaves the list as it is, as in CZMQ's store",
            "let in meanwhile", vanished_directory, plotted::resident, repeated_on::a_new_one},
+    attack{"routing-id-theft", "B6 T6.1",
+           "has an accepted key and claims another client's routing id, between its orders and their answers",
+           bare_keys::authenticator,
+           "ROUTER_HANDOVER is on, so that a client who comes again gets its answers; nothing ties a name to a key",
+           "answers that went to the thief", routing_id_theft, plotted::resident, repeated_on::a_new_one},
 };
 
 } // namespace

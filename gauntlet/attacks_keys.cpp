@@ -239,4 +239,34 @@ outcome vanished_directory(stage& s) {
         {.held = shut && let_in == 0 && open_again && kept_out, .text = std::move(text), .figure = of(let_in, tries)});
 }
 
+// The server has taken orders and not answered yet when somebody else claims the name under which they came.
+outcome routing_id_theft(stage& s) {
+    s.open_desk();
+    const auto ben = s.accepted_peer("ben", s.keys().server(), 3s, "ben's desk");
+    if (!ben) throw wire::broken_setup{"the accepted key was not accepted"};
+    if (!s.server().ask("delay", "delayed") || orders_by_hand(s, *ben, "ben") != orders)
+        throw wire::broken_setup{"the server takes no orders"};
+    const auto mallory = s.accepted_peer("mallory", s.keys().server(), 3s, "ben's desk");
+    if (!mallory) throw wire::broken_setup{"the accepted key was not accepted"};
+    // libzmq gives names when the program receives: an order that comes later is received after that.
+    (void)mallory->send_message({"mallory 1", honest_body("mallory", 1)}, 1s);
+    (void)s.server().await("mallory", 1, 500ms);
+    if (!s.server().ask("answer", "answered")) throw wire::broken_setup{"the server does not answer"};
+    const auto answers = [](wire::curve_client& of, std::chrono::milliseconds patience) {
+        std::size_t ours = 0;
+        for (const wire::deadline until{patience}; ours != orders;) {
+            const auto receipt = of.receive_message(until);
+            if (!receipt) break;
+            ours += receipt->size() == 1 && wire::to_text(receipt->front()).starts_with("ben ") ? 1U : 0U;
+        }
+        return ours;
+    };
+    const std::size_t stolen = answers(*mallory, 500ms);
+    const std::size_t arrived = answers(*ben, 500ms);
+    return s.conclude({.held = stolen == 0 && arrived == orders,
+                       .text = stolen == 0 ? "a name that is taken stays with its owner"
+                                           : "answers go to whoever claimed the name last",
+                       .figure = of(stolen, orders)});
+}
+
 } // namespace gauntlet

@@ -26,6 +26,7 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <zmq.hpp>
 
@@ -297,9 +298,19 @@ int desk(const std::string& security, const std::filesystem::path& home) {
     if (security == "authenticator") guard.emplace(context, home / "clients");
 
     zmq::socket_t desk{context, zmq::socket_type::router};
+    desk.set(zmq::sockopt::router_handover, true); // who comes again under its name gets its answers
     open_shop(desk, security, home);
 
     victim_lines::commands commands;
+    bool at_once = true;
+    std::vector<std::pair<zmq::message_t, zmq::message_t>> later;
+    const auto send_receipts = [&] {
+        for (auto& [whose, receipt] : later) {
+            desk.send(whose, zmq::send_flags::sndmore);
+            desk.send(receipt, zmq::send_flags::none);
+        }
+        later.clear();
+    };
     for (;;) {
         zmq::pollitem_t items[] = {{desk.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, 0, ZMQ_POLLIN, 0}};
         zmq::poll(items, 2, -1ms);
@@ -313,14 +324,19 @@ int desk(const std::string& security, const std::filesystem::path& home) {
             const auto order = victim_lines::parse_head(head.to_string_view());
             if (order) {
                 victim_lines::delivered(order->number, order->from, body.to_string_view());
-                desk.send(whose, zmq::send_flags::sndmore);
-                desk.send(head, zmq::send_flags::none);
+                later.emplace_back(std::move(whose), std::move(head));
             } else {
                 victim_lines::say("strange " + std::to_string(head.size() + body.size()));
             }
         }
+        if (at_once) send_receipts();
         while (auto command = commands.next(0)) {
             if (command == "ping") victim_lines::say("pong");
+            if (command == "delay" || command == "answer") {
+                at_once = command == "answer";
+                if (at_once) send_receipts();
+                victim_lines::say(at_once ? "answered" : "delayed");
+            }
             revoke_if_told(*command, guard);
             if (victim_lines::argument(*command, "rotate")) rotate(desk, home); // there is no "both for a while"
             if (command == "stop") {
