@@ -54,5 +54,8 @@ outcome revoked_client(stage& s); // attacks_keys.cpp
 outcome revoked_silent_subscriber(stage& s);
 outcome server_key_rotation(stage& s);
 outcome client_key_rotation(stage& s);
+outcome half_copied_directory(stage& s);
+outcome vanished_directory(stage& s);
+outcome routing_id_theft(stage& s);
 
 } // namespace gauntlet

@@ -55,7 +55,8 @@ private:
 
 /// The server's identity and those of its clients:
 /// ann, who is honest; ben, who is honest but whose line runs past the attacker; mallory, whom the server trusts although
-/// it should not; eve, whom nobody knows. The server and ann have a next key each, "server-next" and "ann-next".
+/// it should not; zoe, who is to be trusted one day; eve, whom nobody knows. The server and ann have a next key each,
+/// "server-next" and "ann-next".
 class credentials {
 public:
     explicit credentials(const std::filesystem::path& inside) : folder_{inside} {
@@ -66,8 +67,9 @@ public:
         write_public(home() / "server-next.key", "server-next", next_server_);
         for (const char* name : {"ann", "ann-next", "ben", "mallory"}) {
             write_secret(name, known_[name] = key_pair::make());
-            write_public(clients() / (std::string{name} + ".key"), name, known_[name]);
+            enrol(name);
         }
+        known_["zoe"] = key_pair::make();
     }
 
     [[nodiscard]] const std::filesystem::path& home() const noexcept { return folder_.path(); }
@@ -77,6 +79,18 @@ public:
     [[nodiscard]] const key_pair& of(const std::string& name) const {
         const auto found = known_.find(name);
         return found == known_.end() ? stranger_ : found->second;
+    }
+
+    /// Where the server finds the key of that name.
+    [[nodiscard]] std::filesystem::path certificate_of(const std::string& name) const {
+        return clients() / (name + ".key");
+    }
+    void enrol(const std::string& name) const { write_public(certificate_of(name), name, of(name)); }
+    void strike_off(const std::string& name) const { std::filesystem::remove(certificate_of(name)); }
+    /// As when copying stops in the middle of it.
+    void enrol_half(const std::string& name) const {
+        enrol(name);
+        std::filesystem::resize_file(certificate_of(name), std::filesystem::file_size(certificate_of(name)) - 30);
     }
 
     static void write(const std::filesystem::path& file, std::string_view text, bool secret = false) {

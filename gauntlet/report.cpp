@@ -468,7 +468,7 @@ markup card(const finished_row& row) {
 }
 
 /// What an id stands for; docs/threat-model.md says the rest.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 28> threat_names{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 29> threat_names{{
     {"T1", "queues that grow without end"},
     {"T1.1", "high-water marks are set"},
     {"T2", "a consumer slower than its senders"},
@@ -492,6 +492,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 28> threat_n
     {"B8", "secrets that can be read back"},
     {"B10", "certificate files two readers understand differently"},
     {"M1.3", "keys that no socket can do without"},
+    {"M1.4", "keys change while programs run"},
     {"M1.5", "a test that traffic is encrypted"},
     {"M2.2", "receive queues have a limit"},
     {"M2.3", "send queues have a limit"},

@@ -144,12 +144,13 @@ public:
         return curve_peer(who, std::move(line), keys().server());
     }
     [[nodiscard]] wire::curve_client curve_peer(const std::string& who, wire::connection line,
-                                                const key_pair& server_key) {
+                                                const key_pair& server_key, std::string routing_id = {}) {
         const key_pair& own = keys().of(who);
         return {std::move(line),
                 {.identity = {wire::from_z85(own.public_key), wire::from_z85(own.secret_key)},
                  .server = wire::from_z85(server_key.public_key),
-                 .socket_type = hostile_type_}};
+                 .socket_type = hostile_type_,
+                 .routing_id = std::move(routing_id)}};
     }
     /// The same, or nothing when the server does not take it in.
     [[nodiscard]] std::unique_ptr<wire::curve_client> accepted_peer(const std::string& who,
@@ -157,11 +158,12 @@ public:
         return accepted_peer(who, keys().server(), patience);
     }
     /// The same for a peer that believes in that key of the server.
-    [[nodiscard]] std::unique_ptr<wire::curve_client>
-    accepted_peer(const std::string& who, const key_pair& server_key, std::chrono::milliseconds patience) {
+    [[nodiscard]] std::unique_ptr<wire::curve_client> accepted_peer(const std::string& who, const key_pair& server_key,
+                                                                    std::chrono::milliseconds patience,
+                                                                    const std::string& routing_id = {}) {
         auto line = try_knock();
         if (!line) return nullptr;
-        auto peer = std::make_unique<wire::curve_client>(curve_peer(who, std::move(*line), server_key));
+        auto peer = std::make_unique<wire::curve_client>(curve_peer(who, std::move(*line), server_key, routing_id));
         if (!peer->handshake(patience).accepted()) return nullptr;
         return peer;
     }

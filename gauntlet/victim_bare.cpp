@@ -26,6 +26,7 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <zmq.hpp>
 
@@ -59,8 +60,7 @@ class authenticator {
 public:
     authenticator(zmq::context_t& context, const std::filesystem::path& directory)
         : door_{context, zmq::socket_type::rep} {
-        for (const auto& entry : std::filesystem::directory_iterator{directory})
-            allowed_[key_in(entry.path(), "public-key")] = entry.path().stem();
+        allowed_ = read(directory);
         door_.bind("inproc://zeromq.zap.01");
         thread_ = std::thread{[this] { serve(); }};
     }
@@ -73,6 +73,16 @@ public:
         const std::lock_guard hold{lock_};
         std::erase_if(allowed_, [&](const auto& each) { return each.second == name; });
     }
+    /// Reads the list again. While there is none to be read, the present one stays.
+    void reload(const std::filesystem::path& directory) {
+        try {
+            auto next = read(directory);
+            const std::lock_guard hold{lock_};
+            allowed_.swap(next);
+        } catch (const std::exception& problem) {
+            std::cerr << "cannot read the list: " << problem.what() << std::endl;
+        }
+    }
     /// As when something in the loop throws and the thread's catch-all writes a log line and returns.
     void end() {
         leave_ = true;
@@ -80,6 +90,18 @@ public:
     }
 
 private:
+    // A file that cannot be read is passed over, as in CZMQ: it must not keep all others out.
+    static std::map<std::string, std::string> read(const std::filesystem::path& directory) {
+        std::map<std::string, std::string> list;
+        for (const auto& entry : std::filesystem::directory_iterator{directory}) {
+            try {
+                list[key_in(entry.path(), "public-key")] = entry.path().stem();
+            } catch (const std::exception& problem) {
+                std::cerr << "passed over: " << problem.what() << std::endl;
+            }
+        }
+        return list;
+    }
     void serve() {
         while (!leave_) {
             zmq::pollitem_t item{door_.handle(), 0, ZMQ_POLLIN, 0};
@@ -171,6 +193,10 @@ void open_shop(zmq::socket_t& socket, const std::string& security, const std::fi
             if (command == "ping") victim_lines::say("pong");
             if (command == "open-file") victim_lines::open_file();
             revoke_if_told(*command, guard);
+            if (command == "reload") { // as SIGHUP, or a look at the directory's time once a second
+                if (guard) guard->reload(home / "clients");
+                victim_lines::say("reloaded");
+            }
             if (command == "kill-authenticator") {
                 if (guard) guard->end();
                 victim_lines::say("dead");
@@ -272,9 +298,19 @@ int desk(const std::string& security, const std::filesystem::path& home) {
     if (security == "authenticator") guard.emplace(context, home / "clients");
 
     zmq::socket_t desk{context, zmq::socket_type::router};
+    desk.set(zmq::sockopt::router_handover, true); // who comes again under its name gets its answers
     open_shop(desk, security, home);
 
     victim_lines::commands commands;
+    bool at_once = true;
+    std::vector<std::pair<zmq::message_t, zmq::message_t>> later;
+    const auto send_receipts = [&] {
+        for (auto& [whose, receipt] : later) {
+            desk.send(whose, zmq::send_flags::sndmore);
+            desk.send(receipt, zmq::send_flags::none);
+        }
+        later.clear();
+    };
     for (;;) {
         zmq::pollitem_t items[] = {{desk.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, 0, ZMQ_POLLIN, 0}};
         zmq::poll(items, 2, -1ms);
@@ -288,14 +324,19 @@ int desk(const std::string& security, const std::filesystem::path& home) {
             const auto order = victim_lines::parse_head(head.to_string_view());
             if (order) {
                 victim_lines::delivered(order->number, order->from, body.to_string_view());
-                desk.send(whose, zmq::send_flags::sndmore);
-                desk.send(head, zmq::send_flags::none);
+                later.emplace_back(std::move(whose), std::move(head));
             } else {
                 victim_lines::say("strange " + std::to_string(head.size() + body.size()));
             }
         }
+        if (at_once) send_receipts();
         while (auto command = commands.next(0)) {
             if (command == "ping") victim_lines::say("pong");
+            if (command == "delay" || command == "answer") {
+                at_once = command == "answer";
+                if (at_once) send_receipts();
+                victim_lines::say(at_once ? "answered" : "delayed");
+            }
             revoke_if_told(*command, guard);
             if (victim_lines::argument(*command, "rotate")) rotate(desk, home); // there is no "both for a while"
             if (command == "stop") {

@@ -92,6 +92,7 @@ void revoke_if_told(const std::string& command, const ih::keyring& ring) {
             if (command == "ping") victim_lines::say("pong");
             if (command == "open-file") victim_lines::open_file();
             revoke_if_told(*command, ring);
+            if (command == "reload") victim_lines::say("reloaded"); // the ring follows its directory by itself
             if (command == "kill-authenticator") {
                 ih::detail::kill_authenticator(context);
                 dying = true;
@@ -184,7 +185,8 @@ int source(const std::string& home, const std::string& server) {
     return 0;
 }
 
-inline constexpr ih::duplex dealings{.in = orders, .out = {.peers = 16_peers, .queue = 50_messages, .frames = 4_frames, .frame = 16_KiB}};
+inline constexpr ih::duplex dealings{
+    .in = orders, .out = {.peers = 16_peers, .queue = 50_messages, .frames = 4_frames, .frame = 16_KiB}};
 
 /// Takes orders and acknowledges them.
 int desk(const std::string& home) {
@@ -201,23 +203,32 @@ int desk(const std::string& home) {
     say_ready(desk, dealings);
 
     victim_lines::commands commands;
-    decltype(desk)::message order, receipt;
+    decltype(desk)::message order;
+    bool at_once = true;
+    std::vector<decltype(desk)::message> later;
     for (;;) {
         if (desk.receive(order, 20ms) == ih::receive_status::received) {
             const auto head = victim_lines::parse_head(order[0].text());
             if (head && order.size() == 2) {
                 // What it is signed with: one key may be in two hands.
                 victim_lines::delivered(head->number, head->from, order[1].text());
-                receipt.clear();
+                auto& receipt = later.emplace_back();
                 if (!receipt.add(order[0].text())) return 6;
                 receipt.to(order);
-                (void)desk.try_send(receipt); // who does not take it asks again
             } else {
                 victim_lines::say("strange " + std::to_string(order.size()));
             }
         }
+        if (at_once) {
+            for (auto& receipt : later) (void)desk.try_send(receipt); // who does not take it asks again
+            later.clear();
+        }
         while (auto command = commands.next(0)) {
             if (command == "ping") victim_lines::say("pong");
+            if (command == "delay" || command == "answer") {
+                at_once = command == "answer";
+                victim_lines::say(at_once ? "answered" : "delayed");
+            }
             revoke_if_told(*command, ring);
             if (const auto window = victim_lines::argument(*command, "rotate")) {
                 desk.rotate(ih::certificate::load(home + "/server-next.key_secret"),

@@ -6,9 +6,9 @@
 ///
 /// To the gauntlet:   ready <port> [<ceiling> <slack>] | refused <why> | delivered <number> <from> <bytes> <text>
 ///                    | strange <bytes> | pong | paused | resumed | dead | queued <number> | file | no-file | bye
-///                    | revoked | rotated | renewed | acknowledged <number> <microseconds> | held <number>
+///                    | delayed | answered | revoked | reloaded | rotated | renewed | acknowledged <number> <microseconds> | held <number>
 /// From the gauntlet: ping | pause | resume | kill-authenticator | second-thread | open-file | send <count>
-///                    | publish <number> | revoke <name> | rotate <milliseconds> | renew | hold | stop
+///                    | publish <number> | delay | answer | revoke <name> | reload | rotate <milliseconds> | renew | hold | stop
 
 #include <charconv>
 #include <chrono>
@@ -88,9 +88,9 @@ inline std::optional<std::string_view> argument(std::string_view command, std::s
 class order_book {
 public:
     using clock = std::chrono::steady_clock;
-    static constexpr std::size_t batch = 10;      ///< orders at a time, for which no acknowledgement is awaited
-    static constexpr std::size_t under_way = 40;  ///< no more without acknowledgement
-    static constexpr std::chrono::milliseconds pace{20};      ///< from one batch to the next
+    static constexpr std::size_t batch = 10;             ///< orders at a time, for which no acknowledgement is awaited
+    static constexpr std::size_t under_way = 40;         ///< no more without acknowledgement
+    static constexpr std::chrono::milliseconds pace{20}; ///< from one batch to the next
     static constexpr std::chrono::milliseconds patience{250}; ///< with a server that acknowledges nothing
 
     /// Whether a batch is to be sent now.
