@@ -50,5 +50,9 @@ outcome descriptor_exhaustion(stage& s);
 outcome handshake_flood(stage& s);
 outcome greedy_key(stage& s);
 outcome slow_handshake(stage& s);
+outcome revoked_client(stage& s); // attacks_keys.cpp
+outcome revoked_silent_subscriber(stage& s);
+outcome server_key_rotation(stage& s);
+outcome client_key_rotation(stage& s);
 
 } // namespace gauntlet

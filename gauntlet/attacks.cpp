@@ -535,6 +535,27 @@ constexpr std::array rows{
     attack{"slow-handshake", "T3.1 B4", "sends 1,100 handshakes byte by byte, and comes back when hung up on",
            bare_keys::authenticator, "ZMQ_HANDSHAKE_IVL stays at 30 seconds: time enough to hold every descriptor",
            "descriptors free, wait of 9 in 10 newcomers", slow_handshake},
+    attack{"revoked-client", "B5 T6.3", "is let in, sends orders, and goes on when its key is taken off the list",
+           bare_keys::authenticator,
+           "the ZAP handler says no from now on; it is asked when somebody connects, and never again",
+           "orders taken afterwards, last one, hung up on", revoked_client, plotted::resident, repeated_on::a_new_one},
+    attack{"revoked-silent-subscriber", "B5 T6.3",
+           "is let in, has subscribed, and listens on when its key is taken off the list", bare_keys::authenticator,
+           "the same; nothing of a subscriber ever reaches the program, which could not tell it from others",
+           "bulletins heard afterwards, last one, hung up on", revoked_silent_subscriber, plotted::resident,
+           repeated_on::a_new_one},
+    attack{"server-key-rotation", "M1.4",
+           "the server changes its key under traffic; a thief of the former key's clients' trust comes afterwards",
+           bare_keys::authenticator,
+           "unbind, set the next key, bind: a socket has one key at a time, and clients who know the former one no server",
+           "orders lost, longest silence for who has both keys", server_key_rotation, plotted::resident,
+           repeated_on::a_new_one},
+    attack{"client-key-rotation", "M1.4 B5",
+           "has copied a client's key; the client changes to its next one under traffic, and the former is taken off the "
+           "list",
+           bare_keys::authenticator,
+           "set the next key, disconnect, connect; the ZAP handler says no to the former one, when it is asked",
+           "orders lost, the thief's taken afterwards", client_key_rotation, plotted::resident, repeated_on::a_new_one},
 };
 
 } // namespace

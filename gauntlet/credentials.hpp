@@ -55,14 +55,16 @@ private:
 
 /// The server's identity and those of its clients:
 /// ann, who is honest; ben, who is honest but whose line runs past the attacker; mallory, whom the server trusts although
-/// it should not; eve, whom nobody knows.
+/// it should not; eve, whom nobody knows. The server and ann have a next key each, "server-next" and "ann-next".
 class credentials {
 public:
     explicit credentials(const std::filesystem::path& inside) : folder_{inside} {
         std::filesystem::create_directory(clients());
         write_secret("server", server_);
         write_public(home() / "server.key", "server", server_);
-        for (const char* name : {"ann", "ben", "mallory"}) {
+        write_secret("server-next", next_server_);
+        write_public(home() / "server-next.key", "server-next", next_server_);
+        for (const char* name : {"ann", "ann-next", "ben", "mallory"}) {
             write_secret(name, known_[name] = key_pair::make());
             write_public(clients() / (std::string{name} + ".key"), name, known_[name]);
         }
@@ -71,6 +73,7 @@ public:
     [[nodiscard]] const std::filesystem::path& home() const noexcept { return folder_.path(); }
     [[nodiscard]] std::filesystem::path clients() const { return home() / "clients"; }
     [[nodiscard]] const key_pair& server() const noexcept { return server_; }
+    [[nodiscard]] const key_pair& next_server() const noexcept { return next_server_; }
     [[nodiscard]] const key_pair& of(const std::string& name) const {
         const auto found = known_.find(name);
         return found == known_.end() ? stranger_ : found->second;
@@ -100,6 +103,7 @@ private:
 
     scratch_folder folder_;
     key_pair server_ = key_pair::make();
+    key_pair next_server_ = key_pair::make();
     key_pair stranger_ = key_pair::make();
     std::map<std::string, key_pair> known_;
 };

@@ -121,7 +121,7 @@ finished_row meet(const gauntlet::attack& what, const gauntlet::surroundings& wh
     };
     while (bare.wait_for(60ms) != std::future_status::ready || ironhouse.wait_for(60ms) != std::future_status::ready) {
         if (interrupted != 0) leave_at_once(where, screen);
-        screen.progress(fmt::format("{:<23} bare {}, Ironhouse {}, {:.1f} s   ({})", what.id, state(bare),
+        screen.progress(fmt::format("{:<25} bare {}, Ironhouse {}, {:.1f} s   ({})", what.id, state(bare),
                                     state(ironhouse), seconds_since(start), what.what));
     }
     if (interrupted != 0)

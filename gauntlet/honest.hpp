@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -51,11 +52,11 @@ inline zmq::socket_t connected(zmq::context_t& context, zmq::socket_type type, c
     return made;
 }
 
-/// A connected PUSH socket that sends orders of two frames.
+/// A connected socket that sends orders of two frames, and asks for no answer.
 class pusher {
 public:
-    pusher(zmq::context_t& context, const line_to_server& line)
-        : socket_{connected(context, zmq::socket_type::push, line)} {}
+    pusher(zmq::context_t& context, const line_to_server& line, zmq::socket_type type = zmq::socket_type::push)
+        : socket_{connected(context, type, line)} {}
 
     /// False when it could not be queued within 50 ms.
     [[nodiscard]] bool push(const std::string& from, std::uint64_t number) {
@@ -291,6 +292,39 @@ private:
     std::atomic<bool> idle_{false};
     std::atomic<bool> leaving_{false};
     std::thread hand_; // last: everything above exists when it starts
+};
+
+/// Ann, who is a program of its own and wants an acknowledgement of each order: plain libzmq or Ironhouse, like the server.
+class honest_client final : public honest_party {
+public:
+    /// `names`: those under which a server may know her.
+    honest_client(victim& server, victim& client, std::vector<std::string> names)
+        : server_{server}, client_{client}, names_{std::move(names)} {}
+
+    /// The order is acknowledged or not; how often it was sent does not matter, nor in which order they came.
+    [[nodiscard]] honest_report finish(const wire::deadline& until) override {
+        (void)client_.await_acknowledgements(client_.acknowledged().size() + 10, until);
+        if (!client_.ask("hold", "held", until)) return {};
+        honest_report all{.sent = client_.last_answer("held").number};
+        (void)client_.await_acknowledgements(all.sent, until);
+        std::set<std::uint64_t> taken;
+        for (const std::string& name : names_)
+            for (const delivery& each : server_.delivered(name)) {
+                taken.insert(each.number);
+                all.in_order = all.in_order && each.text == honest_body("ann", each.number);
+            }
+        for (const acknowledgement& each : client_.acknowledged()) {
+            all.delivered += taken.contains(each.number) ? 1U : 0U;
+            all.waits_ms.push_back(static_cast<double>(each.microseconds) / 1000);
+        }
+        std::sort(all.waits_ms.begin(), all.waits_ms.end());
+        return all;
+    }
+
+private:
+    victim& server_;
+    victim& client_;
+    std::vector<std::string> names_;
 };
 
 } // namespace gauntlet

@@ -93,6 +93,23 @@ public:
         server().take_baseline();
     }
 
+    /// Starts the program as one that acknowledges orders, and a client of its kind as the honest peer; hostile ones are
+    /// clients too.
+    void open_desk() {
+        hostile_type_ = "DEALER";
+        start_server("desk");
+        if (!server().opened())
+            throw wire::broken_setup{"the server does not start: " + server().refusal().value_or("no word from it")};
+        auto words = command({"client"});
+        words.push_back(fmt::format("127.0.0.1:{}", server().port()));
+        client_ = std::make_unique<victim>(words, memory_);
+        ann_ = std::make_unique<honest_client>(server(), client(), std::vector<std::string>{"ann", "ann-next"});
+        if (client().await_acknowledgements(20, 10s) < 20) throw wire::broken_setup{"the honest peer was never served"};
+        server().take_baseline();
+    }
+    /// The honest peer of open_desk().
+    [[nodiscard]] victim& client() { return *client_; }
+
     /// Starts the program as a client of that address.
     void open_client(const std::string& server_address) {
         std::vector<std::string> words = command({"source"});
@@ -124,18 +141,27 @@ public:
     [[nodiscard]] wire::curve_client curve_peer(const std::string& who) { return curve_peer(who, knock()); }
     /// The same, on a connection that is there already.
     [[nodiscard]] wire::curve_client curve_peer(const std::string& who, wire::connection line) {
+        return curve_peer(who, std::move(line), keys().server());
+    }
+    [[nodiscard]] wire::curve_client curve_peer(const std::string& who, wire::connection line,
+                                                const key_pair& server_key) {
         const key_pair& own = keys().of(who);
         return {std::move(line),
                 {.identity = {wire::from_z85(own.public_key), wire::from_z85(own.secret_key)},
-                 .server = wire::from_z85(keys().server().public_key),
+                 .server = wire::from_z85(server_key.public_key),
                  .socket_type = hostile_type_}};
     }
     /// The same, or nothing when the server does not take it in.
     [[nodiscard]] std::unique_ptr<wire::curve_client> accepted_peer(const std::string& who,
                                                                     std::chrono::milliseconds patience = 3s) {
+        return accepted_peer(who, keys().server(), patience);
+    }
+    /// The same for a peer that believes in that key of the server.
+    [[nodiscard]] std::unique_ptr<wire::curve_client>
+    accepted_peer(const std::string& who, const key_pair& server_key, std::chrono::milliseconds patience) {
         auto line = try_knock();
         if (!line) return nullptr;
-        auto peer = std::make_unique<wire::curve_client>(curve_peer(who, std::move(*line)));
+        auto peer = std::make_unique<wire::curve_client>(curve_peer(who, std::move(*line), server_key));
         if (!peer->handshake(patience).accepted()) return nullptr;
         return peer;
     }
@@ -171,6 +197,7 @@ public:
     /// Ends everything but who lives in the lodging, and says what memory its programs used.
     [[nodiscard]] std::vector<process_memory> clear_away() {
         ann_.reset();
+        client_.reset();
         if (lodged_ != nullptr && server_ && server_->speaking()) *lodged_ = std::move(server_);
         server_.reset();
         return memory_.take();
@@ -215,6 +242,7 @@ private:
     memory_log memory_;
     zmq::context_t context_;
     std::unique_ptr<victim> server_;
+    std::unique_ptr<victim> client_;
     std::string hostile_type_ = "PUSH";
     std::unique_ptr<honest_party> ann_; // last: it uses all of the above
 };

@@ -116,7 +116,7 @@ private:
         return lines;
     }
 
-    static constexpr std::size_t first_ = 24; // the longest id, and a blank
+    static constexpr std::size_t first_ = 26; // the longest id, and a blank
     std::array<std::size_t, columns> widths_{};
     bool moving_;
     bool coloured_;

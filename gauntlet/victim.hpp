@@ -46,6 +46,19 @@ struct delivery {
     std::chrono::steady_clock::time_point at{}; ///< when the gauntlet heard of it
 };
 
+/// A line of one word and perhaps a number.
+struct remark {
+    std::uint64_t number = 0;
+    std::chrono::steady_clock::time_point at{}; ///< when the gauntlet heard it
+};
+
+/// An order that a client has an acknowledgement of.
+struct acknowledgement {
+    std::uint64_t number = 0;
+    std::uint64_t microseconds = 0; ///< since it was sent first
+    std::chrono::steady_clock::time_point at{};
+};
+
 class victim {
 public:
     victim(const std::vector<std::string>& command, memory_log& memory)
@@ -113,6 +126,24 @@ public:
         return found == answers_.end() ? 0 : found->second;
     }
 
+    /// The last answer of that kind.
+    [[nodiscard]] remark last_answer(const std::string& answer) const {
+        const std::lock_guard hold{lock_};
+        const auto found = last_.find(answer);
+        return found == last_.end() ? remark{} : found->second;
+    }
+    /// Orders of its own that were acknowledged.
+    [[nodiscard]] std::vector<acknowledgement> acknowledged() const {
+        const std::lock_guard hold{lock_};
+        return acknowledged_;
+    }
+    /// Waits until so many were; says how many.
+    std::size_t await_acknowledgements(std::size_t orders, const wire::deadline& until) {
+        (void)wait(until, [&] { return acknowledged_.size() >= orders; });
+        const std::lock_guard hold{lock_};
+        return acknowledged_.size();
+    }
+
     /// Orders it took from that sender, in the order it took them.
     [[nodiscard]] std::vector<delivery> delivered(const std::string& from) const {
         const std::lock_guard hold{lock_};
@@ -155,6 +186,8 @@ public:
         const std::lock_guard hold{lock_};
         delivered_.clear();
         answers_.clear();
+        last_.clear();
+        acknowledged_.clear();
         asides_.clear();
     }
     /// Resident memory at the moment; 0 when it is gone.
@@ -275,9 +308,18 @@ private:
         } else if (what == "refused") {
             refusal_ = rest;
             return;
+        } else if (what == "acknowledged") {
+            const auto order = number(word(rest));
+            const auto took = number(word(rest));
+            if (order && took) {
+                acknowledged_.push_back({*order, *took, std::chrono::steady_clock::now()});
+                return;
+            }
         } else if (what == "pong" || what == "paused" || what == "resumed" || what == "dead" || what == "queued" ||
-                   what == "strange" || what == "file" || what == "no-file" || what == "bye") {
+                   what == "strange" || what == "file" || what == "no-file" || what == "revoked" || what == "rotated" ||
+                   what == "renewed" || what == "held" || what == "bye") {
             ++answers_[std::string{what}];
+            last_[std::string{what}] = {number(word(rest)).value_or(0), std::chrono::steady_clock::now()};
             return;
         }
         if (asides_.size() < 20) asides_.emplace_back(line);
@@ -293,6 +335,8 @@ private:
     std::optional<std::uint64_t> bound_;
     std::map<std::string, std::vector<delivery>> delivered_;
     std::map<std::string, std::size_t> answers_;
+    std::map<std::string, remark> last_;
+    std::vector<acknowledgement> acknowledged_;
     std::vector<std::string> asides_;
     bool silent_ = false;
 

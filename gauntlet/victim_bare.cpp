@@ -9,19 +9,23 @@
 #include "victim_lines.hpp"
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <map>
+#include <mutex>
 #include <optional>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include <zmq.hpp>
 
@@ -56,7 +60,7 @@ public:
     authenticator(zmq::context_t& context, const std::filesystem::path& directory)
         : door_{context, zmq::socket_type::rep} {
         for (const auto& entry : std::filesystem::directory_iterator{directory})
-            allowed_.insert(key_in(entry.path(), "public-key"));
+            allowed_[key_in(entry.path(), "public-key")] = entry.path().stem();
         door_.bind("inproc://zeromq.zap.01");
         thread_ = std::thread{[this] { serve(); }};
     }
@@ -64,6 +68,11 @@ public:
     authenticator(const authenticator&) = delete;
     authenticator& operator=(const authenticator&) = delete;
 
+    /// Takes a key off the list: the handler says no from the next time it is asked.
+    void drop(std::string_view name) {
+        const std::lock_guard hold{lock_};
+        std::erase_if(allowed_, [&](const auto& each) { return each.second == name; });
+    }
     /// As when something in the loop throws and the thread's catch-all writes a log line and returns.
     void end() {
         leave_ = true;
@@ -84,7 +93,7 @@ private:
                 if (i == 6) key = z85(frame);
                 if (!frame.more()) break;
             }
-            const bool known = request[5] == "CURVE" && allowed_.contains(key);
+            const bool known = request[5] == "CURVE" && allows(key);
             for (const std::string& part : {std::string{"1.0"}, request[1], std::string{known ? "200" : "400"},
                                             std::string{known ? "OK" : "unknown key"}, std::string{}})
                 door_.send(zmq::buffer(part), zmq::send_flags::sndmore);
@@ -92,9 +101,14 @@ private:
         }
         door_.close();
     }
+    bool allows(const std::string& key) {
+        const std::lock_guard hold{lock_};
+        return allowed_.contains(key);
+    }
 
     zmq::socket_t door_;
-    std::set<std::string> allowed_;
+    std::mutex lock_;
+    std::map<std::string, std::string> allowed_; // keys, and whose they are; guarded by lock_
     std::atomic<bool> leave_{false};
     std::thread thread_;
 };
@@ -110,6 +124,14 @@ void take_order(zmq::socket_t& sink) {
         victim_lines::delivered(order->number, order->from, body.to_string_view());
     else
         victim_lines::say("strange " + std::to_string(head.size() + body.size()));
+}
+
+/// Takes whoever the command names off the list.
+void revoke_if_told(const std::string& command, std::optional<authenticator>& guard) {
+    const auto name = victim_lines::argument(command, "revoke");
+    if (!name) return;
+    if (guard) guard->drop(*name);
+    victim_lines::say("revoked");
 }
 
 /// Binds to a free port. `security`: none, curve (keys, but nobody asks whose they are) or authenticator.
@@ -148,6 +170,7 @@ void open_shop(zmq::socket_t& socket, const std::string& security, const std::fi
             }
             if (command == "ping") victim_lines::say("pong");
             if (command == "open-file") victim_lines::open_file();
+            revoke_if_told(*command, guard);
             if (command == "kill-authenticator") {
                 if (guard) guard->end();
                 victim_lines::say("dead");
@@ -182,6 +205,7 @@ int feed(const std::string& security, const std::filesystem::path& home) {
         const auto command = commands.next(-1);
         if (command == "ping") victim_lines::say("pong");
         if (command == "stop") break;
+        if (command) revoke_if_told(*command, guard);
         if (command && command->starts_with("publish ")) {
             const auto number = victim_lines::number(command->substr(8)).value_or(0);
             const std::string head = "feed " + std::to_string(number);
@@ -224,17 +248,143 @@ int source(const std::filesystem::path& home, const std::string& server) {
     return 0;
 }
 
+/// Serves another key from now on. The port is free again once libzmq's thread has let go of it.
+void rotate(zmq::socket_t& desk, const std::filesystem::path& home) {
+    const std::string endpoint = desk.get(zmq::sockopt::last_endpoint);
+    desk.unbind(endpoint);
+    desk.set(zmq::sockopt::curve_secretkey, key_in(home / "server-next.key_secret", "secret-key"));
+    for (const auto until = std::chrono::steady_clock::now() + 2s;;) {
+        try {
+            desk.bind(endpoint);
+            break;
+        } catch (const zmq::error_t& busy) {
+            if (busy.num() != EADDRINUSE || std::chrono::steady_clock::now() > until) throw;
+            std::this_thread::yield();
+        }
+    }
+    victim_lines::say("rotated");
+}
+
+/// Takes orders and acknowledges them.
+int desk(const std::string& security, const std::filesystem::path& home) {
+    zmq::context_t context;
+    std::optional<authenticator> guard;
+    if (security == "authenticator") guard.emplace(context, home / "clients");
+
+    zmq::socket_t desk{context, zmq::socket_type::router};
+    open_shop(desk, security, home);
+
+    victim_lines::commands commands;
+    for (;;) {
+        zmq::pollitem_t items[] = {{desk.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, 0, ZMQ_POLLIN, 0}};
+        zmq::poll(items, 2, -1ms);
+        if ((items[0].revents & ZMQ_POLLIN) != 0) {
+            zmq::message_t whose;
+            zmq::message_t head;
+            zmq::message_t body;
+            (void)desk.recv(whose);
+            (void)desk.recv(head);
+            (void)desk.recv(body);
+            const auto order = victim_lines::parse_head(head.to_string_view());
+            if (order) {
+                victim_lines::delivered(order->number, order->from, body.to_string_view());
+                desk.send(whose, zmq::send_flags::sndmore);
+                desk.send(head, zmq::send_flags::none);
+            } else {
+                victim_lines::say("strange " + std::to_string(head.size() + body.size()));
+            }
+        }
+        while (auto command = commands.next(0)) {
+            if (command == "ping") victim_lines::say("pong");
+            revoke_if_told(*command, guard);
+            if (victim_lines::argument(*command, "rotate")) rotate(desk, home); // there is no "both for a while"
+            if (command == "stop") {
+                victim_lines::say("bye");
+                return 0;
+            }
+        }
+    }
+}
+
+/// Sends orders, each again until it is acknowledged. It knows the server's next key as well as the present one; a socket
+/// takes one of them, so it opens another with the other key when it hears nothing.
+int client(const std::filesystem::path& home, const std::string& server) {
+    zmq::context_t context;
+    std::string own = "ann.key_secret";
+    std::string trusted = "server.key";
+    zmq::socket_t source;
+    const auto set_own_key = [&] {
+        source.set(zmq::sockopt::curve_publickey, key_in(home / own, "public-key"));
+        source.set(zmq::sockopt::curve_secretkey, key_in(home / own, "secret-key"));
+    };
+    const auto open = [&] {
+        source = zmq::socket_t{context, zmq::socket_type::dealer};
+        source.set(zmq::sockopt::linger, 0);
+        source.set(zmq::sockopt::sndtimeo, 50);
+        source.set(zmq::sockopt::curve_serverkey, key_in(home / trusted, "public-key"));
+        set_own_key();
+        source.connect("tcp://" + server);
+    };
+    open();
+    victim_lines::say("ready 0");
+
+    victim_lines::commands commands;
+    victim_lines::order_book book;
+    const auto send = [&](std::uint64_t number) {
+        const std::string head = "ann " + std::to_string(number);
+        if (!source.send(zmq::buffer(head), zmq::send_flags::sndmore)) return;
+        source.send(zmq::buffer(victim_lines::honest_body("ann", number)), zmq::send_flags::none);
+    };
+    bool renewing = false;
+    for (;;) {
+        zmq::pollitem_t item{source.handle(), 0, ZMQ_POLLIN, 0};
+        for (zmq::poll(&item, 1, 2ms); (item.revents & ZMQ_POLLIN) != 0; zmq::poll(&item, 1, 0ms)) {
+            zmq::message_t answer;
+            (void)source.recv(answer);
+            if (const auto order = victim_lines::parse_head(answer.to_string_view())) book.acknowledge(order->number);
+        }
+        if (book.batch_due()) {
+            for (std::size_t n = 0; n != victim_lines::order_book::batch; ++n) send(book.take());
+            if (std::exchange(renewing, false)) { // a new connection takes the new key
+                own = "ann-next.key_secret";
+                set_own_key();
+                source.disconnect("tcp://" + server);
+                source.connect("tcp://" + server);
+                victim_lines::say("renewed");
+            }
+        }
+        if (book.is_ignored()) {
+            trusted = trusted == "server.key" ? "server-next.key" : "server.key";
+            open();
+            for (const auto& each : book.open()) send(each.first);
+        }
+        while (auto command = commands.next(0)) {
+            if (command == "ping") victim_lines::say("pong");
+            if (command == "hold") book.hold();
+            if (command == "renew") renewing = true;
+            if (command == "stop") {
+                victim_lines::say("bye");
+                return 0;
+            }
+        }
+    }
+}
+
 } // namespace
 
 /// victim_bare sink <none|curve|authenticator> <folder of keys>
 /// victim_bare feed <none|curve|authenticator> <folder of keys>
+/// victim_bare desk <none|curve|authenticator> <folder of keys>
 /// victim_bare source <folder of keys> <address:port>
+/// victim_bare client <folder of keys> <address:port>
 int main(int argc, char** argv) {
     if (argc != 4) return 2;
     try {
         if (std::string_view{argv[1]} == "sink") sink(argv[2], argv[3]);
         if (std::string_view{argv[1]} == "feed") return feed(argv[2], argv[3]);
+        if (std::string_view{argv[1]} == "desk") return desk(argv[2], argv[3]);
         if (std::string_view{argv[1]} == "source") return source(argv[2], argv[3]);
+        if (std::string_view{argv[1]} == "client") return client(argv[2], argv[3]);
     } catch (const std::exception& problem) {
         victim_lines::say("refused " + std::string{problem.what()});
         return 3;

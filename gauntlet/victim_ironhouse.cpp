@@ -11,12 +11,16 @@
 #include <ironhouse/detail/fault.hpp>
 #include <ironhouse/ironhouse.hpp>
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -39,14 +43,25 @@ template <class Socket, class Limits> void say_ready(Socket& bound, const Limits
                       std::to_string(ih::guard_slack(limits).count()));
 }
 
+/// Takes whoever the command names out of the ring.
+void revoke_if_told(const std::string& command, const ih::keyring& ring) {
+    const auto name = victim_lines::argument(command, "revoke");
+    if (!name) return;
+    std::vector<ih::keyring::entry> rest = ring.now()->entries();
+    std::erase_if(rest, [&](const auto& each) { return each.name == *name; });
+    ring.replace(std::move(rest));
+    victim_lines::say("revoked");
+}
+
 /// Collects orders.
 [[noreturn]] void sink(const std::string& home) {
     ih::context context;
+    const auto ring = ih::keyring::from_directory(home + "/clients");
     ih::socket<ih::pull, orders, ih::curve_server> sink{
         context,
         {
             .domain = "orders",
-            .clients = ih::keyring::from_directory(home + "/clients"),
+            .clients = ring,
             .identity = ih::certificate::load(home + "/server.key_secret"),
         }};
     sink.bind("tcp://127.0.0.1:*");
@@ -76,6 +91,7 @@ template <class Socket, class Limits> void say_ready(Socket& bound, const Limits
             }
             if (command == "ping") victim_lines::say("pong");
             if (command == "open-file") victim_lines::open_file();
+            revoke_if_told(*command, ring);
             if (command == "kill-authenticator") {
                 ih::detail::kill_authenticator(context);
                 dying = true;
@@ -99,11 +115,12 @@ inline constexpr ih::outbound bulletins{.peers = 16_peers, .queue = 100_messages
 /// Publishes bulletins.
 int feed(const std::string& home) {
     ih::context context;
+    const auto ring = ih::keyring::from_directory(home + "/clients");
     ih::socket<ih::pub, bulletins, ih::curve_server> feed{
         context,
         {
             .domain = "bulletins",
-            .clients = ih::keyring::from_directory(home + "/clients"),
+            .clients = ring,
             .identity = ih::certificate::load(home + "/server.key_secret"),
         }};
     feed.bind("tcp://127.0.0.1:*");
@@ -116,6 +133,7 @@ int feed(const std::string& home) {
         (void)feed.service();
         if (command == "ping") victim_lines::say("pong");
         if (command == "stop") break;
+        if (command) revoke_if_told(*command, ring);
         if (command && command->starts_with("publish ")) {
             const auto number = victim_lines::number(command->substr(8)).value_or(0);
             if (!bulletin.add("feed " + std::to_string(number)) ||
@@ -166,16 +184,120 @@ int source(const std::string& home, const std::string& server) {
     return 0;
 }
 
+inline constexpr ih::duplex dealings{.in = orders, .out = {.peers = 16_peers, .queue = 50_messages, .frames = 4_frames, .frame = 16_KiB}};
+
+/// Takes orders and acknowledges them.
+int desk(const std::string& home) {
+    ih::context context;
+    const auto ring = ih::keyring::from_directory(home + "/clients");
+    ih::socket<ih::router, dealings, ih::curve_server> desk{
+        context,
+        {
+            .domain = "desk",
+            .clients = ring,
+            .identity = ih::certificate::load(home + "/server.key_secret"),
+        }};
+    desk.bind("tcp://127.0.0.1:*");
+    say_ready(desk, dealings);
+
+    victim_lines::commands commands;
+    decltype(desk)::message order, receipt;
+    for (;;) {
+        if (desk.receive(order, 20ms) == ih::receive_status::received) {
+            const auto head = victim_lines::parse_head(order[0].text());
+            if (head && order.size() == 2) {
+                // What it is signed with: one key may be in two hands.
+                victim_lines::delivered(head->number, head->from, order[1].text());
+                receipt.clear();
+                if (!receipt.add(order[0].text())) return 6;
+                receipt.to(order);
+                (void)desk.try_send(receipt); // who does not take it asks again
+            } else {
+                victim_lines::say("strange " + std::to_string(order.size()));
+            }
+        }
+        while (auto command = commands.next(0)) {
+            if (command == "ping") victim_lines::say("pong");
+            revoke_if_told(*command, ring);
+            if (const auto window = victim_lines::argument(*command, "rotate")) {
+                desk.rotate(ih::certificate::load(home + "/server-next.key_secret"),
+                            std::chrono::milliseconds{victim_lines::number(*window).value_or(0)});
+                victim_lines::say("rotated");
+            }
+            if (command == "stop") {
+                victim_lines::say("bye");
+                return 0;
+            }
+        }
+    }
+}
+
+/// Sends orders, each again until it is acknowledged, to a server whose next key it knows as well as the present one.
+int client(const std::string& home, const std::string& server) {
+    using target = ih::connect_endpoint<ih::curve_client::protects>;
+    ih::context context;
+    ih::socket<ih::dealer, dealings, ih::curve_client> source{
+        context,
+        {
+            .identity = ih::certificate::load(home + "/ann.key_secret"),
+            .server = {ih::certificate::load_public(home + "/server-next.key").key(),
+                       ih::certificate::load_public(home + "/server.key").key()},
+        }};
+    source.connect(target::parse("tcp://" + server));
+    victim_lines::say("ready 0");
+
+    victim_lines::commands commands;
+    victim_lines::order_book book;
+    decltype(source)::message order, receipt;
+    const auto send = [&](std::uint64_t number) {
+        order.clear();
+        return order.add("ann " + std::to_string(number)) && order.add(victim_lines::honest_body("ann", number)) &&
+               source.send(order, 50ms) == ih::send_status::queued;
+    };
+    const auto take_receipts = [&](std::chrono::milliseconds patience) {
+        for (; source.receive(receipt, patience) == ih::receive_status::received; patience = 0ms)
+            if (const auto head = victim_lines::parse_head(receipt[0].text())) book.acknowledge(head->number);
+    };
+    bool renewing = false;
+    for (;;) {
+        take_receipts(2ms);
+        if (book.batch_due()) {
+            for (std::size_t n = 0; n != victim_lines::order_book::batch; ++n) (void)send(book.take());
+            if (std::exchange(renewing, false)) {
+                take_receipts(0ms);
+                source.renew(ih::certificate::load(home + "/ann-next.key_secret"));
+                victim_lines::say("renewed");
+            }
+        }
+        if (book.is_ignored())
+            for (const auto& each : book.open())
+                if (!send(each.first)) break; // not connected at the moment
+        while (auto command = commands.next(0)) {
+            if (command == "ping") victim_lines::say("pong");
+            if (command == "hold") book.hold();
+            if (command == "renew") renewing = true;
+            if (command == "stop") {
+                victim_lines::say("bye");
+                return 0;
+            }
+        }
+    }
+}
+
 } // namespace
 
 /// victim_ironhouse sink <folder of keys>
 /// victim_ironhouse feed <folder of keys>
+/// victim_ironhouse desk <folder of keys>
 /// victim_ironhouse source <folder of keys> <address:port>
+/// victim_ironhouse client <folder of keys> <address:port>
 int main(int argc, char** argv) {
     try {
         if (argc == 3 && std::string_view{argv[1]} == "sink") sink(argv[2]);
         if (argc == 3 && std::string_view{argv[1]} == "feed") return feed(argv[2]);
+        if (argc == 3 && std::string_view{argv[1]} == "desk") return desk(argv[2]);
         if (argc == 4 && std::string_view{argv[1]} == "source") return source(argv[2], argv[3]);
+        if (argc == 4 && std::string_view{argv[1]} == "client") return client(argv[2], argv[3]);
     } catch (const std::exception& problem) {
         victim_lines::say(std::string{"refused "} + problem.what());
         return 3;

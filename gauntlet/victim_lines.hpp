@@ -6,13 +6,16 @@
 ///
 /// To the gauntlet:   ready <port> [<ceiling> <slack>] | refused <why> | delivered <number> <from> <bytes> <text>
 ///                    | strange <bytes> | pong | paused | resumed | dead | queued <number> | file | no-file | bye
+///                    | revoked | rotated | renewed | acknowledged <number> <microseconds> | held <number>
 /// From the gauntlet: ping | pause | resume | kill-authenticator | second-thread | open-file | send <count>
-///                    | publish <number> | stop
+///                    | publish <number> | revoke <name> | rotate <milliseconds> | renew | hold | stop
 
 #include <charconv>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -74,6 +77,64 @@ inline void delivered(std::uint64_t order, std::string_view from, std::string_vi
     say("delivered " + std::to_string(order) + ' ' + std::string{from} + ' ' + std::to_string(body.size()) + ' ' +
         printable(body));
 }
+
+/// What follows a word and a blank, when the command begins with them.
+inline std::optional<std::string_view> argument(std::string_view command, std::string_view word) {
+    if (!command.starts_with(word) || command.substr(word.size(), 1) != " ") return std::nullopt;
+    return command.substr(word.size() + 1);
+}
+
+/// What a client knows of its orders: which are due, which are under way, and which have been acknowledged.
+class order_book {
+public:
+    using clock = std::chrono::steady_clock;
+    static constexpr std::size_t batch = 10;      ///< orders at a time, for which no acknowledgement is awaited
+    static constexpr std::size_t under_way = 40;  ///< no more without acknowledgement
+    static constexpr std::chrono::milliseconds pace{20};      ///< from one batch to the next
+    static constexpr std::chrono::milliseconds patience{250}; ///< with a server that acknowledges nothing
+
+    /// Whether a batch is to be sent now.
+    [[nodiscard]] bool batch_due() const {
+        return !held_ && open_.size() + batch <= under_way && clock::now() >= next_;
+    }
+    /// The number of a new order, which is sent now.
+    [[nodiscard]] std::uint64_t take() {
+        const auto now = clock::now();
+        if (open_.empty()) heard_ = now;
+        next_ = now + pace;
+        open_[++last_] = now;
+        return last_;
+    }
+    void acknowledge(std::uint64_t order) {
+        const auto found = open_.find(order);
+        if (found == open_.end()) return; // of one that was sent twice
+        heard_ = clock::now();
+        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(heard_ - found->second);
+        open_.erase(found);
+        say("acknowledged " + std::to_string(order) + ' ' + std::to_string(took.count()));
+    }
+    /// Nothing was acknowledged for long, although something is under way. Asked again after as long.
+    [[nodiscard]] bool is_ignored() {
+        const auto now = clock::now();
+        if (open_.empty() || now < heard_ + patience) return false;
+        heard_ = now;
+        return true;
+    }
+    /// Orders that nobody has acknowledged, and since when.
+    [[nodiscard]] const std::map<std::uint64_t, clock::time_point>& open() const { return open_; }
+    /// No new orders from now on.
+    void hold() {
+        held_ = true;
+        say("held " + std::to_string(last_));
+    }
+
+private:
+    std::map<std::uint64_t, clock::time_point> open_;
+    std::uint64_t last_ = 0;
+    bool held_ = false;
+    clock::time_point next_ = clock::now();
+    clock::time_point heard_ = clock::now();
+};
 
 /// Opens a file, as a program does that writes a log or reads its configuration again.
 inline void open_file() { say(std::ifstream{"/proc/self/stat"}.is_open() ? "file" : "no-file"); }

@@ -50,6 +50,7 @@ struct pair;
 class secret_key;
 class secret_text;
 class public_key;
+class address_range;
 class keypair;
 struct certificate_terms;
 class public_certificate;
@@ -57,10 +58,12 @@ class passphrase;
 enum class sealing : unsigned char;
 class certificate;
 class key_source;
+struct reload_options;
 class keyring;
 
 // security/
 class admitted;
+class required_role;
 template <class Owed> struct basic_curve_server;
 template <class Owed> struct basic_curve_client;
 using curve_server = basic_curve_server<void>;
@@ -98,6 +101,9 @@ class poller;
 
 // threads/
 template <class Value> class channel_end;
+enum class proxy_side : unsigned char;
+struct proxy_counts;
+template <class Front, class Back> class proxy;
 class thread;
 
 namespace detail {

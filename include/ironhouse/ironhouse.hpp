@@ -13,6 +13,7 @@
 #include <ironhouse/core/status.hpp>
 #include <ironhouse/core/units.hpp>
 
+#include <ironhouse/keys/address_range.hpp>
 #include <ironhouse/keys/certificate.hpp>
 #include <ironhouse/keys/key_source.hpp>
 #include <ironhouse/keys/keypair.hpp>

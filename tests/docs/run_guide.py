@@ -20,7 +20,7 @@ A `sh` fence without a comment is run. A fence without a language, or of another
 
 What is different from a reader's machine, and nothing else: `sudo` is left out; what apt would install must be
 installed already; the sources are the repository; the prefix is a folder, found through the usual variables;
-the build is not repeated unless --full is given (the command comes from --build); port 5555 is a port of its own;
+the build is not repeated unless --full is given (the command comes from --build); ports 5555 and 6000 are ports of its own;
 and `g++` is --cxx, without optimising, so that two programs take seconds.
 """
 
@@ -123,7 +123,7 @@ class Guide:
     def __init__(self, arguments):
         self.given = arguments
         self.root = pathlib.Path(arguments.root).resolve()
-        self.port = free_port()
+        self.ports = {port: str(free_port()) for port in ("5555", "6000")}
         self.played = {"commands": 0, "files": 0, "outputs": 0, "judged": 0}
         self.since = 0
 
@@ -164,7 +164,7 @@ class Guide:
         return self.ported("\n".join(lines))
 
     def ported(self, text):
-        return re.sub(r"\b5555\b", str(self.port), text)
+        return re.sub(r"\b(5555|6000)\b", lambda port: self.ports[port[1]], text)
 
     def environment(self):
         shims = self.folder / "shims"

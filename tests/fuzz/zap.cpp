@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include <arpa/inet.h>
 #include <sodium/crypto_generichash.h>
 
 namespace {
@@ -34,7 +35,7 @@ raw_key key_number(unsigned char number) {
 
 ih::public_key key_of(const raw_key& raw) { return ih::public_key::from_bytes(std::as_bytes(std::span{raw})); }
 
-// Sixteen clients. Each fourth is not valid yet, and each fourth not any more.
+// Sixteen clients. Each fourth is not valid yet, and each fourth not any more; half of the others come from one network.
 const std::vector<ih::keyring::entry>& entries() {
     static const auto made = [] {
         std::vector<ih::keyring::entry> all;
@@ -42,6 +43,7 @@ const std::vector<ih::keyring::entry>& entries() {
             all.push_back({"client " + std::to_string(at), key_of(key_number(at))});
             if (at % 4 == 1) all.back().not_before = noon;
             if (at % 4 == 2) all.back().not_after = noon;
+            if (at % 8 == 0) all.back().from = {ih::address_range::parse("127.0.0.0/8")};
         }
         return all;
     }();
@@ -90,20 +92,29 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     must(std::memcmp(presented.data(), frames[6].data(), 32) == 0, "with the key that was sent");
 
     const bool ownable = detail::key_complaint(presented.data()) == nullptr;
-    const auto open = detail::decide(*asked, nullptr, when);
+    const auto open = detail::decide(*asked, nullptr, {.address = asked->address, .now = when});
     check_verdict(open);
     must(open.admitted() == ownable, "a key that nobody or everybody could own is refused everywhere");
 
-    const auto judged = detail::decide(*asked, &ring, when);
+    const auto judged = detail::decide(*asked, &ring, {.address = asked->address, .now = when});
     check_verdict(judged);
     auto expected = ih::reason::refused_unknown_key;
     for (const auto& entry : entries()) {
         if (std::memcmp(entry.key.raw().data(), presented.data(), 32) != 0) continue;
         must(judged.who == entry.name, "a known key goes by its name");
+        unsigned char v4[4];
+        unsigned char v6[16];
+        const std::string address{asked->address.substr(0, asked->address.find('%'))};
+        const bool whole = address.find('\0') == std::string::npos;
+        const bool near = whole && ((::inet_pton(AF_INET, address.c_str(), v4) == 1 && v4[0] == 127) ||
+                                    (::inet_pton(AF_INET6, address.c_str(), v6) == 1 && v6[12] == 127 &&
+                                     std::memcmp(v6, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0));
         expected = entry.not_before && when < *entry.not_before    ? ih::reason::refused_not_yet_valid
                    : entry.not_after && !(when < *entry.not_after) ? ih::reason::refused_expired
+                   : !entry.from.empty() && !near                  ? ih::reason::refused_address
                                                                    : ih::reason::client_admitted;
     }
-    must(judged.why == expected, "who is admitted holds a key of the ring, within its time; nobody else is");
+    must(judged.why == expected,
+         "who is admitted holds a key of the ring, within its time and from its place; nobody else is");
     return 0;
 }

@@ -2,7 +2,8 @@
 #
 # cmake -Droot=<tree> -P complete.cmake: what ironhouse.hpp and fwd.hpp promise of the rest.
 #
-#   - ironhouse.hpp includes every header, except insecure.hpp, detail/, and those that hold nothing but detail.
+#   - ironhouse.hpp includes every header, except insecure.hpp, detail/, those that hold nothing but detail, and those that few
+#     programs need and everybody would have to parse.
 #   - fwd.hpp declares every public type, except those C++ cannot declare ahead.
 
 cmake_minimum_required(VERSION 3.25)
@@ -56,7 +57,7 @@ foreach(header IN LISTS headers)
             set(before "${line}")
         endif()
     endforeach()
-    if(public_names AND NOT header STREQUAL "insecure.hpp")
+    if(public_names AND NOT header MATCHES "^(insecure|threads/proxy)[.]hpp$")
         string(FIND "${umbrella}" "#include <ironhouse/${header}>" at)
         if(at EQUAL -1)
             string(APPEND complaints "  ironhouse.hpp leaves out ${header}\n")

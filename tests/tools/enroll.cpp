@@ -68,6 +68,36 @@ TEST_CASE("a client runs from its bundle, in C++, Python and C", "[tools][M1.2][
     CHECK(got[0].text() == "hello from ann");
 }
 
+TEST_CASE("what a client may do is the server's to say when it is enrolled", "[tools][M1.4]") {
+    const site here;
+    const std::string endpoint = "tcp://127.0.0.1:5555";
+    const std::vector<std::string> terms{"--role", "reader", "--from", "10.0.0.0/8", "--connections", "3"};
+    const auto done = here.enroll(here.folder / "ann.key", endpoint, terms);
+    REQUIRE(done.code == 0);
+    CHECK(contains(done.said, "from         10.0.0.0/8"));
+    CHECK(contains(done.said, "roles        reader"));
+    const auto ring = ih::keyring::from_directory(here.clients);
+    const auto ann = ring.now()->find_name("ann");
+    REQUIRE(ann != nullptr);
+    CHECK(ann->roles == std::vector<std::string>{"reader"});
+    REQUIRE(ann->from.size() == 1);
+    CHECK(ann->connections->count() == 3);
+    // Once more, on the same terms: nothing to do. On others: nobody's rights change unseen.
+    std::filesystem::remove_all(here.folder / "bundle");
+    CHECK(here.enroll(here.folder / "ann.key", endpoint, terms).code == 0);
+    std::filesystem::remove_all(here.folder / "bundle");
+    const auto other = here.enroll(here.folder / "ann.key", endpoint);
+    CHECK(other.code == 3);
+    CHECK(contains(other.said, "says something else of this key"));
+    CHECK_FALSE(std::filesystem::exists(here.folder / "bundle"));
+    CHECK(ih::certificate::load_public(here.clients + "/ann.key").terms().connections->count() == 3);
+
+    // With --new, the pair is made on those terms.
+    REQUIRE(here.enroll("ben", endpoint, {"--new", "--domain", "orders"}).code == 0);
+    CHECK(ih::certificate::load(here.folder / "bundle/ben.key_secret").public_part().terms().domains ==
+          std::vector<std::string>{"orders"});
+}
+
 TEST_CASE("a Python client asks and subscribes from its bundle", "[tools][M1.6]") {
     const std::string socket =
         GENERATE(std::string{"req"}, std::string{"dealer"}, std::string{"sub"}, std::string{"pull"});

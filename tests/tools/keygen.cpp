@@ -131,6 +131,51 @@ TEST_CASE("terms given to keygen are shown, and kept in both files", "[tools][M1
     CHECK(contains(run({"show", folder / "ann.key"}).said, "reader, writer"));
 }
 
+TEST_CASE("what a key may do is given to keygen, kept and shown", "[tools][M1.4]") {
+    const scratch folder;
+    REQUIRE(run({"keygen", "-d", folder.path(), "--from", "10.1.0.0/16", "--from", "2001:db8::/32", "--connections",
+                 "5", "--domain", "orders", "--domain", "prices", "--pattern", "pull", "ann"})
+                .code == 0);
+    const auto ann = ih::certificate::load_public(folder / "ann.key");
+    CHECK(ih::certificate::load(folder / "ann.key_secret").public_part() == ann);
+    REQUIRE(ann.terms().from.size() == 2);
+    CHECK(ann.terms().from[1].text() == "2001:db8::/32");
+    CHECK(ann.terms().connections->count() == 5);
+    const auto shown = nlohmann::json::parse(run({"show", folder / "ann.key", "--json"}).said);
+    CHECK(shown["from"] == nlohmann::json({"10.1.0.0/16", "2001:db8::/32"}));
+    CHECK(shown["connections"] == 5);
+    CHECK(shown["domains"] == nlohmann::json({"orders", "prices"}));
+    CHECK(shown["patterns"] == nlohmann::json::array({"pull"}));
+    const auto said = run({"show", folder / "ann.key"}).said;
+    for (const char* const line : {"from         10.1.0.0/16, 2001:db8::/32", "connections  5",
+                                   "domains      orders, prices", "patterns     pull"})
+        CHECK(contains(said, line));
+    // What a file does not say is not shown as if it were a rule.
+    REQUIRE(run({"keygen", "ben", "-d", folder.path()}).code == 0);
+    CHECK_FALSE(contains(run({"show", folder / "ben.key"}).said, "from"));
+    CHECK(nlohmann::json::parse(run({"show", folder / "ben.key", "--json"}).said)["connections"].is_null());
+}
+
+TEST_CASE("keygen says what is wrong with what a key may do, and makes nothing", "[tools][M1.4]") {
+    const scratch folder;
+    const auto refused = [&](const std::string& option, const std::string& value, const std::string& because) {
+        INFO(option << ' ' << value);
+        const auto end = run({"keygen", "ann", "-d", folder.path(), option, value});
+        CHECK(end.code == 2);
+        CHECK(contains(end.said, because));
+    };
+    refused("--from", "10.1.2.3/16", "bits set behind its prefix");
+    refused("--from", "10.1.2.3", "10.1.2.3/32");
+    refused("--from", "everywhere", "\"everywhere\"");
+    refused("--connections", "0", "1");
+    refused("--connections", "65537", "65536");
+    refused("--domain", "two words", "domain 1");
+    refused("--pattern", "publish", "pattern 1 is none of");
+    refused("--topic", "prices.", "--topic"); // these two are not enforced, and so not offered
+    refused("--routing-id", "ann-1", "--routing-id");
+    CHECK(folder.entries() == 0);
+}
+
 TEST_CASE("show says that a key has expired", "[tools][M1.4]") {
     const scratch folder;
     REQUIRE(run({"keygen", "old", "-d", folder.path(), "--not-after", "2020-01-01"}).code == 0);

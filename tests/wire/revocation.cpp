@@ -8,6 +8,7 @@
 #include "catch.hpp"
 
 #include "support/house.hpp"
+#include "support/scratch.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +16,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <random>
@@ -44,6 +46,7 @@ std::unique_ptr<wire::curve_client> guest(const people& who, const person& as, s
     auto made = std::make_unique<wire::curve_client>(std::move(*line), who.script(as, type));
     return made->handshake(soon).accepted() ? std::move(made) : nullptr;
 }
+void write(const std::string& path, const std::string& text) { std::ofstream{path} << text; }
 bool stays(wire::curve_client& whose, std::chrono::milliseconds so_long = 200ms) {
     return !whose.tcp().closed_by_peer(so_long);
 }
@@ -201,6 +204,59 @@ TEST_CASE("a key that runs out loses its connection when it does", "[wire][B5][M
     CHECK(stays(*ann));
     CHECK(guest(who, who.eve, port_of(server), "PUSH") == nullptr);
     CHECK(context.count(ih::reason::refused_expired) == 1);
+}
+
+TEST_CASE("a key whose file is deleted, or that loses the role it needs, loses its connection", "[wire][B5][T6.3]") {
+    const people who;
+    const support::scratch folder;
+    const auto file_of = [](const person& whom, const std::string& roles) {
+        return "metadata\n    roles = \"" + roles + "\"\ncurve\n    public-key = \"" + whom.key().z85() + "\"\n";
+    };
+    write(folder / "ann.key", file_of(who.ann, "trader"));
+    write(folder / "ben.key", file_of(who.ben, "trader"));
+    write(folder / "eve.key", file_of(who.eve, "trader"));
+    ih::context context;
+    server_of<ih::pull> server{context, ih::curve_server{.domain = "orders",
+                                                         .clients = ih::keyring::from_directory(folder.path()),
+                                                         .identity = who.server.papers(),
+                                                         .role = "trader"}};
+    server.bind("tcp://127.0.0.1:*");
+    const auto ann = guest(who, who.ann, port_of(server), "PUSH");
+    const auto ben = guest(who, who.ben, port_of(server), "PUSH");
+    const auto eve = guest(who, who.eve, port_of(server), "PUSH");
+    REQUIRE((ann && ben && eve));
+    std::filesystem::remove(folder / "eve.key");
+    CHECK(eve->tcp().closed_by_peer(soon));
+    write(folder / "ben.key", file_of(who.ben, "auditor"));
+    CHECK(ben->tcp().closed_by_peer(soon));
+    CHECK(stays(*ann));
+    REQUIRE(counted(context, ih::reason::keyring_replaced, 2));
+    CHECK(guest(who, who.ben, port_of(server), "PUSH") == nullptr);
+    CHECK(context.count(ih::reason::refused_role) == 1);
+}
+
+TEST_CASE("while the directory of its keys is gone nobody new comes in, and nobody is cut", "[wire][T6.3]") {
+    const people who;
+    const support::scratch folder;
+    const std::string keys = folder.folder("keys");
+    write(keys + "/ann.key", "metadata\ncurve\n    public-key = \"" + who.ann.key().z85() + "\"\n");
+    write(keys + "/ben.key", "metadata\ncurve\n    public-key = \"" + who.ben.key().z85() + "\"\n");
+    ih::context context;
+    server_of<ih::pull> server{context, ih::curve_server{.domain = "orders",
+                                                         .clients = ih::keyring::from_directory(keys),
+                                                         .identity = who.server.papers()}};
+    server.bind("tcp://127.0.0.1:*");
+    const auto ann = guest(who, who.ann, port_of(server), "PUSH");
+    REQUIRE(ann);
+    std::filesystem::rename(keys, folder / "elsewhere");
+    REQUIRE(counted(context, ih::reason::keyring_missing));
+    CHECK(guest(who, who.ben, port_of(server), "PUSH") == nullptr);
+    CHECK(context.count(ih::reason::refused_ring_missing) == 1);
+    CHECK(stays(*ann));
+    std::filesystem::rename(folder / "elsewhere", keys);
+    REQUIRE(counted(context, ih::reason::keyring_replaced));
+    CHECK(guest(who, who.ben, port_of(server), "PUSH"));
+    CHECK(stays(*ann));
 }
 
 TEST_CASE("a key that is called otherwise comes in again under its new name", "[wire][B5][T6.3]") {

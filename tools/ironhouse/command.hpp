@@ -64,5 +64,6 @@ void add_show(CLI::App& all, action& chosen);
 void add_enroll(CLI::App& all, action& chosen);
 void add_probe(CLI::App& all, action& chosen);
 void add_audit(CLI::App& all, action& chosen);
+void add_proxy(CLI::App& all, action& chosen);
 
 } // namespace tool

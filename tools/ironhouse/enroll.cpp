@@ -6,6 +6,7 @@
 #include "certificates.hpp"
 #include "command.hpp"
 #include "snippets.hpp"
+#include "terms.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -41,6 +42,7 @@ struct enroll_options {
     std::string clients;
     std::string output;
     bool make_key = false;
+    terms_options terms;
 };
 
 /// A folder under construction beside its final place: it appears whole or not at all.
@@ -94,7 +96,11 @@ public:
         const std::string path = in_folder(folder, client.name() + ".key");
         struct ::stat found {};
         if (::lstat(path.c_str(), &found) == 0) {
-            if (ih::certificate::load_public(path).key() == client.key()) return; // enrolled already
+            const auto enrolled = ih::certificate::load_public(path);
+            if (enrolled == client) return; // already
+            if (enrolled.key() == client.key())
+                throw failure{fmt::format("{} exists and says something else of this key", path),
+                              "Look at it with ironhouse show, and remove it first if it is to be replaced."};
             throw failure{fmt::format("{} exists and holds another key", path),
                           "Two keys cannot share a name. Give this client another name, or remove the old one first."};
         }
@@ -120,11 +126,11 @@ private:
     std::string path_;
 };
 
-/// The client's certificate with a name: its own, or its file's.
-ih::public_certificate named(const std::string& file) {
-    auto loaded = ih::certificate::load_public(file);
-    if (!loaded.name().empty()) return loaded;
-    return ih::public_certificate::of(std::filesystem::path{file}.stem().string(), loaded.key(), loaded.terms());
+/// The client's certificate with a name: its own, or its file's. What the server's options say goes before what it says.
+ih::public_certificate named(const enroll_options& options) {
+    auto loaded = ih::certificate::load_public(options.client);
+    std::string name = loaded.name().empty() ? std::filesystem::path{options.client}.stem().string() : loaded.name();
+    return ih::public_certificate::of(std::move(name), loaded.key(), options.terms.applied_to(loaded.terms()));
 }
 
 std::string about(const enroll_options& options, const ih::public_certificate& client,
@@ -165,8 +171,8 @@ int enroll(const enroll_options& options) {
     const auto checked = ih::connect_endpoint<ih::curve_client::protects>::parse(options.endpoint);
     const auto server = ih::certificate::load_public(options.server);
     std::optional<ih::certificate> made;
-    if (options.make_key) made = ih::certificate::generate(options.client);
-    const auto client = made ? made->public_part() : named(options.client);
+    if (options.make_key) made = ih::certificate::generate(options.client, options.terms.applied_to({}));
+    const auto client = made ? made->public_part() : named(options);
     require_quotable("the name", client.name());
     require_quotable("the endpoint", options.endpoint);
     require_file_name(client.name());
@@ -219,6 +225,9 @@ int enroll(const enroll_options& options) {
         fmt::print("{:<13}{}\n", "let in by", in_folder(options.clients, client.name() + ".key"));
     fmt::print("{:<13}{}  {}\n", "client", client.fingerprint(), client.name());
     fmt::print("{:<13}{}  {}\n", "server", server.fingerprint(), server.name());
+    const auto line = [](std::string_view what, std::string_view value) { fmt::print("{:<13}{}\n", what, value); };
+    if (!client.roles().empty()) line("roles", joined(client.roles()));
+    each_term(client.terms(), line);
     if (made)
         fmt::print("\nThe bundle holds a secret: carry it by a way you trust, and delete it here. Safer: let the "
                    "client make its\n"
@@ -245,8 +254,10 @@ void add_enroll(CLI::App& all, action& chosen) {
     sub->add_option("--clients", options->clients,
                     "The folder of the server's keyring: put the client's key there too");
     sub->add_option("--output,-o", options->output, "The folder to make; NAME.bundle without");
+    options->terms.add_to(*sub);
     sub->add_flag("--new", options->make_key, "Make the client's key here: its secret then travels in the bundle");
-    sub->footer("All or nothing: no bundle without a ring that loads, no key in the ring without a bundle.");
+    sub->footer("What it may do goes before what the client's file says, and is kept in the server's copy.\n"
+                "All or nothing: no bundle without a ring that loads, no key in the ring without a bundle.");
     sub->callback([options, &chosen] { chosen = [options] { return enroll(*options); }; });
 }
 

@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
     tool::add_enroll(app, chosen);
     tool::add_probe(app, chosen);
     tool::add_audit(app, chosen);
+    tool::add_proxy(app, chosen);
     try {
         app.parse(argc, argv);
         const int code = chosen();

@@ -6,6 +6,7 @@
 #include "certificates.hpp"
 #include "command.hpp"
 #include "passphrase.hpp"
+#include "terms.hpp"
 
 #include <memory>
 #include <optional>
@@ -58,6 +59,7 @@ void print(const ih::public_certificate& cert, std::string_view kind) {
     line("not after", text_of(cert.not_after()).value_or("no end"));
     line("today", validity(cert));
     line("roles", cert.roles().empty() ? "(none)" : joined(cert.roles()));
+    each_term(cert.terms(), line);
     for (const auto& [name, value] : cert.terms().metadata) line(name, value);
     line("file", kind);
 }
@@ -67,7 +69,10 @@ nlohmann::json as_json(const ih::public_certificate& cert, std::string_view kind
         return text ? nlohmann::json(*text) : nlohmann::json(nullptr);
     };
     nlohmann::json metadata = nlohmann::json::object();
-    for (const auto& [name, value] : cert.terms().metadata) metadata[name] = value;
+    const ih::certificate_terms& terms = cert.terms();
+    for (const auto& [name, value] : terms.metadata) metadata[name] = value;
+    nlohmann::json from = nlohmann::json::array();
+    for (const ih::address_range& each : terms.from) from.push_back(each.text());
     return {{"holds", kind},
             {"name", cert.name()},
             {"public_key", cert.key().z85()},
@@ -76,6 +81,10 @@ nlohmann::json as_json(const ih::public_certificate& cert, std::string_view kind
             {"not_after", or_null(text_of(cert.not_after()))},
             {"valid_now", validity(cert) == "valid"},
             {"roles", cert.roles()},
+            {"from", from},
+            {"connections", terms.connections ? nlohmann::json(terms.connections->count()) : nlohmann::json(nullptr)},
+            {"domains", terms.domains},
+            {"patterns", terms.patterns},
             {"metadata", metadata}};
 }
 

@@ -201,6 +201,7 @@ struct socket_core {
             said.pattern = pattern.name;
             if (shield.domain) said.domain = std::string{shield.domain->text()};
             said.clients = shield.clients;
+            said.role = shield.role;
             said.authenticates = shield.mechanism == mechanism::curve && shield.side == side::server;
             said.client = shield.mechanism == mechanism::curve && shield.side == side::client;
             said.type = type;

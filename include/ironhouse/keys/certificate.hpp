@@ -4,13 +4,16 @@
 /// \file
 /// A key pair with a name and terms, kept in the files CZMQ and pyzmq read too, or sealed under a passphrase. Layer: keys.
 
+#include <ironhouse/core/domain.hpp>
 #include <ironhouse/core/error.hpp>
+#include <ironhouse/core/units.hpp>
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/files.hpp>
 #include <ironhouse/detail/refuse.hpp>
 #include <ironhouse/detail/sodium.hpp>
 #include <ironhouse/detail/z85.hpp>
 #include <ironhouse/detail/zpl.hpp>
+#include <ironhouse/keys/address_range.hpp>
 #include <ironhouse/keys/key_source.hpp>
 #include <ironhouse/keys/keypair.hpp>
 #include <ironhouse/keys/public_key.hpp>
@@ -32,11 +35,19 @@
 
 namespace ironhouse::inline IRONHOUSE_ABI {
 
-/// What a certificate says beside its name and key. Every field may stay empty.
+/// What a certificate says beside its name and key. Every field may stay empty, and then nothing is asked.
+///
+/// A server goes by the copy in its own keyring: nobody can widen what its key may do.
 struct certificate_terms {
     std::optional<std::chrono::sys_seconds> not_before = std::nullopt; ///< Not accepted earlier.
     std::optional<std::chrono::sys_seconds> not_after = std::nullopt;  ///< Not accepted later; also read as `expires`.
     std::vector<std::string> roles = {}; ///< At most 32, of 1 to 32 of A-Z a-z 0-9 . _ - each.
+    /// Where it may come from, at most 16 ranges. Over ipc nobody has an address, and it is not let in.
+    std::vector<address_range> from = {};
+    /// How many it may have on one socket, 1 to 65536; left out, admission_limits::per_key.
+    std::optional<peers> connections = std::nullopt;
+    std::vector<std::string> domains = {};  ///< Of the servers that let it in, at most 32.
+    std::vector<std::string> patterns = {}; ///< Of the servers' sockets that let it in: "pull", "router", ...
     std::vector<std::pair<std::string, std::string>> metadata = {}; ///< Anything else, for people and other programs.
 
     friend bool operator==(const certificate_terms&, const certificate_terms&) = default;
@@ -111,30 +122,79 @@ inline constexpr std::string_view fingerprint_prefix = "ih1:";
     return time;
 }
 
+/// Most connections that a certificate can allow its key on one socket.
+inline constexpr std::int64_t connections_limit = 65'536;
+
+/// What `patterns` may hold.
+inline constexpr std::string_view pattern_names[] = {"push", "pull", "pub",    "sub",    "xpub", "xsub",
+                                                     "req",  "rep",  "dealer", "router", "pair"};
+
+[[nodiscard]] constexpr const char* pattern_complaint(std::string_view pattern) noexcept {
+    for (const std::string_view each : pattern_names)
+        if (each == pattern) return nullptr;
+    return "is none of push pull pub sub xpub xsub req rep dealer router pair";
+}
+
+/// A domain that a list can hold: its entries are separated by commas.
+[[nodiscard]] constexpr const char* listed_domain_complaint(std::string_view domain) noexcept {
+    if (judge_domain(domain) != domain_fault::none) return "is not what a domain can be called";
+    return domain.find(',') == std::string_view::npos ? nullptr : "holds a comma, which separates domains";
+}
+
+// They share one line of a file, with commas between them.
+[[nodiscard]] inline std::string list_complaint(const char* one, const char* all, const std::vector<std::string>& list,
+                                                const char* (*complaint_of)(std::string_view)) {
+    if (list.size() > 32) return joined({"there are more than 32 ", all});
+    std::size_t length = 0;
+    for (std::size_t at = 0; at < list.size(); ++at) {
+        const char* complaint = complaint_of(list[at]);
+        for (std::size_t before = 0; before < at; ++before) {
+            if (list[at].compare(list[before]) == 0) complaint = "repeats an earlier one";
+        }
+        if (complaint != nullptr) return joined({one, " ", std::to_string(at + 1), " ", complaint});
+        length += list[at].size() + 1;
+    }
+    if (length > zpl_value_limit + 1) return joined({"the ", all, " are longer than 512 bytes together"});
+    return {};
+}
+
+[[nodiscard]] inline std::string ranges_complaint(const std::vector<address_range>& from) {
+    if (from.size() > 16)
+        return joined({"from names ", std::to_string(from.size()), " address ranges; at most 16 are held"});
+    std::size_t length = 0;
+    for (std::size_t at = 0; at < from.size(); ++at) {
+        for (std::size_t before = 0; before < at; ++before) {
+            if (from[at] == from[before])
+                return joined({"address range ", std::to_string(at + 1), " repeats an earlier one"});
+        }
+        length += from[at].text().size() + 1;
+    }
+    if (length > zpl_value_limit + 1) return "the address ranges are longer than 512 bytes together";
+    return {};
+}
+
 /// Checks everything that is checked alike whether it comes from a file or from a program; "" when all is well.
 [[nodiscard]] inline std::string terms_complaint(const certificate_terms& terms) {
     if (terms.not_before && terms.not_after &&
         terms.not_before->time_since_epoch() >= terms.not_after->time_since_epoch()) {
         return "not-before is not earlier than not-after: it would never be valid";
     }
-    if (terms.roles.size() > 32) return "there are more than 32 roles";
-    std::size_t length = 0; // of all, with commas
-    for (std::size_t at = 0; at < terms.roles.size(); ++at) {
-        const std::string& role = terms.roles[at];
-        const char* complaint = role_complaint(role);
-        for (std::size_t before = 0; before < at; ++before) {
-            if (role.compare(terms.roles[before]) == 0) complaint = "repeats an earlier one";
-        }
-        if (complaint != nullptr) return joined({"role ", std::to_string(at + 1), " ", complaint});
-        length += role.size() + 1;
+    std::string complaint = list_complaint("role", "roles", terms.roles, &role_complaint);
+    if (complaint.empty()) complaint = list_complaint("domain", "domains", terms.domains, &listed_domain_complaint);
+    if (complaint.empty()) complaint = list_complaint("pattern", "patterns", terms.patterns, &pattern_complaint);
+    if (complaint.empty()) complaint = ranges_complaint(terms.from);
+    if (complaint.empty() && terms.connections && terms.connections->count() > connections_limit) {
+        return joined(
+            {"connections is ", std::to_string(terms.connections->count()), "; 1 to 65536 are allowed for one key"});
     }
-    if (length > zpl_value_limit + 1) return "the roles are longer than 512 bytes together";
-    return {};
+    return complaint;
 }
 
 [[nodiscard]] constexpr bool is_reserved(std::string_view metadata_name) noexcept {
-    return metadata_name == "name" || metadata_name == "not-before" || metadata_name == "not-after" ||
-           metadata_name == "expires" || metadata_name == "roles" || zpl_looks_like_a_key(metadata_name);
+    for (const std::string_view each : {"name", "not-before", "not-after", "expires", "roles", "from", "connections",
+                                        "domains", "patterns", "routing-id", "topics"})
+        if (metadata_name == each) return true;
+    return zpl_looks_like_a_key(metadata_name);
 }
 
 /// What a program may put into a file others read: stricter than what is read, since we answer for it.
@@ -142,7 +202,8 @@ inline constexpr std::string_view fingerprint_prefix = "ih1:";
     for (const auto* const time : {&terms.not_before, &terms.not_after}) {
         if (*time && !parse_time(time_text(**time))) return "a time is outside the years 1000 to 9999";
     }
-    if (terms.metadata.size() > zpl_metadata_limit - 4) return "there are more than 60 lines of metadata";
+    // Terms and the name take nine of the lines.
+    if (terms.metadata.size() > zpl_metadata_limit - 9) return "there are more than 55 lines of metadata";
     for (std::size_t at = 0; at < terms.metadata.size(); ++at) {
         const auto& [name, value] = terms.metadata[at];
         const char* complaint = nullptr;
@@ -386,6 +447,28 @@ struct certificate_access {
     }
 };
 
+/// Decimal without sign or leading zero, at most 10 digits; 0 for anything else.
+[[nodiscard]] constexpr std::uint64_t parse_number(std::string_view text) noexcept {
+    if (text.empty() || text.size() > 10 || text.front() == '0') return 0;
+    std::uint64_t value = 0;
+    for (const char c : text) {
+        if (c < '0' || c > '9') return 0;
+        value = value * 10 + static_cast<std::uint64_t>(c - '0');
+    }
+    return value;
+}
+
+/// Takes a list apart: after a comma there may be one space.
+template <class Take> void each_listed(std::string_view list, Take take) {
+    for (;;) {
+        const std::size_t comma = list.find(',');
+        take(list.substr(0, comma));
+        if (comma == std::string_view::npos) return;
+        list.remove_prefix(comma + 1);
+        if (list.starts_with(' ')) list.remove_prefix(1);
+    }
+}
+
 /// Gives meaning to what parse_zpl() found.
 [[nodiscard]] inline public_certificate interpret(const zpl_certificate& found, const std::string& during) {
     init_sodium();
@@ -410,12 +493,30 @@ struct certificate_access {
             field = parse_time(item.value);
             if (!field) refuse(error::rejected, during, {item.name, " is not a time like 2027-01-01T00:00:00Z"});
         } else if (named("roles")) {
-            std::string_view rest = item.value;
-            for (std::size_t comma = 0; comma != std::string_view::npos;) {
-                comma = rest.find(',');
-                terms.roles.push_back(std::string{rest.substr(0, comma)});
-                if (comma != std::string_view::npos) rest.remove_prefix(comma + 1);
+            each_listed(item.value, [&](std::string_view role) { terms.roles.emplace_back(role); });
+        } else if (named("domains")) {
+            each_listed(item.value, [&](std::string_view domain) { terms.domains.emplace_back(domain); });
+        } else if (named("patterns")) {
+            each_listed(item.value, [&](std::string_view pattern) { terms.patterns.emplace_back(pattern); });
+        } else if (named("from")) {
+            each_listed(item.value, [&](std::string_view range) {
+                address_range made = address_range_access::blank();
+                complaint = address_range_access::read(range, made);
+                if (complaint != nullptr) {
+                    const std::string number = std::to_string(terms.from.size() + 1);
+                    refuse(error::rejected, during, {"address range ", number, " ", complaint});
+                }
+                terms.from.push_back(made);
+            });
+        } else if (named("connections")) {
+            const std::uint64_t many = parse_number(item.value);
+            if (many == 0 || many > std::uint64_t{connections_limit}) {
+                refuse(error::rejected, during, {"connections is not a number from 1 to 65536"});
             }
+            terms.connections = unit_maker::make<peers>(static_cast<std::int64_t>(many));
+        } else if (named("topics") || named("routing-id")) {
+            // A rule that nobody enforces must not look like one (docs/decisions/020 and 021).
+            refuse(error::rejected, during, {item.name, " is not enforced by this version"});
         } else {
             terms.metadata.push_back({std::string{item.name}, std::string{item.value}});
         }
@@ -464,12 +565,20 @@ struct certificate_access {
     if (!cert.name().empty()) put("name", cert.name());
     if (cert.not_before()) put("not-before", time_text(*cert.not_before()));
     if (cert.not_after()) put("not-after", time_text(*cert.not_after()));
-    if (!cert.roles().empty()) {
-        std::string roles;
-        for (const auto& role : cert.roles()) roles += joined({roles.empty() ? "" : ",", role});
-        put("roles", roles);
-    }
-    for (const auto& [name, value] : cert.terms().metadata) put(name, value);
+    const auto& terms = cert.terms();
+    const auto put_list = [&put](std::string_view name, const std::vector<std::string>& list) {
+        std::string all;
+        for (const std::string& each : list) all += joined({all.empty() ? "" : ",", each});
+        if (!list.empty()) put(name, all);
+    };
+    put_list("roles", terms.roles);
+    std::string ranges;
+    for (const address_range& each : terms.from) ranges += joined({ranges.empty() ? "" : ",", each.text()});
+    if (!ranges.empty()) put("from", ranges);
+    if (terms.connections) put("connections", std::to_string(terms.connections->count()));
+    put_list("domains", terms.domains);
+    put_list("patterns", terms.patterns);
+    for (const auto& [name, value] : terms.metadata) put(name, value);
     text += "curve\n";
     put("public-key", cert.key().z85());
     return text;
@@ -555,17 +664,6 @@ inline constexpr std::uint64_t seal_memory_max = std::uint64_t{1} << 30;
     return sealed;
 }
 
-/// Decimal without sign or leading zero, at most 10 digits; 0 for anything else.
-[[nodiscard]] constexpr std::uint64_t parse_number(std::string_view text) noexcept {
-    if (text.empty() || text.size() > 10 || text.front() == '0') return 0;
-    std::uint64_t value = 0;
-    for (const char c : text) {
-        if (c < '0' || c > '9') return 0;
-        value = value * 10 + static_cast<std::uint64_t>(c - '0');
-    }
-    return value;
-}
-
 [[nodiscard]] inline secret_text unseal(std::string_view sealed, const passphrase& secret, const std::string& during) {
     const auto no = [&](std::string_view why) { refuse(error::rejected, during, {why}); };
     const auto line = [&](std::string_view name) {
@@ -611,9 +709,9 @@ inline constexpr std::uint64_t seal_memory_max = std::uint64_t{1} << 30;
     return text;
 }
 
-/// Reads a public certificate; `name` is looked up under `directory`.
-[[nodiscard]] inline public_certificate read_public(int directory, const char* name, const std::string& during) {
-    struct ::stat found {};
+/// Reads a public certificate; `name` is looked up under `directory`, and `found` is what the system says of it.
+[[nodiscard]] inline public_certificate read_public(int directory, const char* name, const std::string& during,
+                                                    struct ::stat& found) {
     const descriptor file = open_checked(directory, name, file_rule::public_text, during, found);
     const std::size_t room = static_cast<std::size_t>(found.st_size) + 1;
     // Ordinary memory, as a directory may hold a hundred thousand of them; wiped, as any of them may be a misplaced secret.
@@ -664,7 +762,8 @@ inline certificate certificate::load(const key_source& source, const passphrase&
 
 inline public_certificate certificate::load_public(const std::string& path) {
     detail::require_path(path, "load a public certificate");
-    return detail::read_public(AT_FDCWD, path.c_str(), detail::joined({"load public certificate ", path}));
+    struct ::stat found {};
+    return detail::read_public(AT_FDCWD, path.c_str(), detail::joined({"load public certificate ", path}), found);
 }
 
 inline void certificate::save(const std::string& path) const {

@@ -9,6 +9,7 @@
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/owed.hpp>
+#include <ironhouse/detail/refuse.hpp>
 #include <ironhouse/fwd.hpp>
 #include <ironhouse/keys/certificate.hpp>
 #include <ironhouse/keys/keyring.hpp>
@@ -20,6 +21,7 @@
 #include <initializer_list>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -67,6 +69,38 @@ private:
     std::vector<public_key> keys_;
 };
 
+/// The role that a key must have to come in at a server's socket. Left out, every key of its ring comes in.
+///
+/// \threads  A value.
+/// \secrets  none
+class required_role {
+public:
+    /// No role.
+    required_role() = default;
+    /// Takes a literal.
+    /// \param literal  1 to 32 of A-Z a-z 0-9 . _ - as in certificates.
+    /// \throws         `error::misuse` with the rule that it breaks.
+    // Not consteval: Clang 14 crashes on a second consteval constructor in one designated list.
+    template <std::size_t N>
+    required_role(const char (&literal)[N]) // NOLINT(google-explicit-constructor): `.role = "trader"`
+        : required_role{from_config({literal, N - 1})} {}
+    /// Takes a role that the program learns at run time; an empty text is refused, as it would ask for nothing.
+    /// \param text  The role.
+    /// \throws      `error::misuse` with the rule that it breaks.
+    [[nodiscard]] static required_role from_config(std::string_view text) {
+        const char* const complaint = detail::role_complaint(text);
+        if (complaint != nullptr) detail::refuse(error::misuse, "role that a server asks for", {"it ", complaint});
+        required_role made;
+        made.text_ = text;
+        return made;
+    }
+    /// The role; empty when none is asked for.
+    [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+private:
+    std::string text_;
+};
+
 namespace detail {
 template <class Owed> struct leaves_out_domain : owed<ironhouse::domain> {
     static_assert(never<Owed>, "curve_server leaves out .domain: what this service is called in events and metrics");
@@ -87,7 +121,7 @@ template <class Owed> struct leaves_out_server : owed<server_keys> {
 inline constexpr transports curve_protects{.tcp = true, .ipc = true, .inproc = false, .curve_spelling = true};
 } // namespace detail
 
-/// Lets in who holds a key of the ring, and proves itself by its own. Every field is owed.
+/// Lets in who holds a key of the ring, and proves itself by its own. Every field but the role is owed.
 ///
 /// \maps    ZMQ_CURVE_SERVER, ZMQ_CURVE_SECRETKEY, ZMQ_ZAP_DOMAIN, ZMQ_ZAP_ENFORCE_DOMAIN; RFC 26 and RFC 27.
 template <class Owed> struct basic_curve_server {
@@ -97,14 +131,20 @@ template <class Owed> struct basic_curve_server {
     admitted clients = detail::leaves_out_clients<Owed>::value();
     /// Who we are.
     certificate identity = detail::server_leaves_out_identity<Owed>::value();
+    /// What a key's certificate must name as a role, besides being in the ring.
+    required_role role = {};
 
     /// Transports this policy protects.
     static constexpr transports protects = detail::curve_protects;
     /// What the socket is opened with.
     [[nodiscard]] detail::armour armour() && {
+        if (!role.text().empty() && !clients.ring_)
+            detail::refuse(error::misuse, "open a curve_server",
+                           {"the role \"", role.text(), "\" is asked for, and any key is let in: it needs a keyring"});
         detail::armour worn;
         worn.mechanism = detail::mechanism::curve;
         worn.side = detail::side::server;
+        worn.role = role.text();
         worn.domain = domain;
         worn.clients = std::move(clients.ring_);
         worn.waiver = clients.waiver_;

@@ -40,6 +40,7 @@ struct armour {
     detail::side side = side::none;
     std::optional<ironhouse::domain> domain;
     std::optional<keyring> clients; // none on a server: every key is let in, and `waiver` says why
+    std::string role;               // that a client's key must have; empty: none
     std::optional<certificate> identity;
     std::optional<public_key> server; // the one it believes in at the moment, of
     std::vector<public_key> servers;  // these

@@ -32,6 +32,7 @@ struct terms {
     const char* pattern = "";
     std::string domain;             // empty where nobody is authenticated
     std::optional<keyring> clients; // none: every key is let in, if `authenticates`
+    std::string role;               // that a client's key must have; empty: none
     bool authenticates = false;
     bool client = false; // of CURVE: what is at the other end must prove itself
     const char* waiver = nullptr;

@@ -207,7 +207,8 @@ public:
     /// libzmq says that a handshake succeeded: without an authenticator, nothing has said whose. False when it cannot have.
     [[nodiscard]] bool succeeded(ward& at, where address) {
         suspects_.clear();
-        std::uint32_t found = 0;
+        std::uint32_t found = 0, silent = 0;
+        index last_silent = connection_table::none;
         const std::uint16_t port = port_in(address);
         table_.each_of(at.who->number, [&](index i, connection& one) {
             if (one.stage != stage::half_open || (at.who->what.authenticates && !one.outgoing)) return;
@@ -219,10 +220,20 @@ public:
                 if (seen.consumed > greeting_size) suspects_.push_back(i);
                 return;
             }
-            if (counted && seen.written <= greeting_size) return; // another one's event
+            if (counted &&
+                seen.written <= greeting_size) { // another one's event, or it comes before the last command is sent
+                last_silent = i;
+                ++silent;
+                return;
+            }
             establish(at, i);
             ++found;
         });
+        // Without CURVE, libzmq says so when its last command is written, and then sends it. Where only one can be meant:
+        if (found == 0 && at.ahead == 0 && silent == 1 && !at.who->what.client) {
+            establish(at, last_silent);
+            found = 1;
+        }
         // More than one may have been found at once; their events are still to come.
         if (found == 0 && at.ahead == 0) {
             // Nobody can have succeeded. With two it is not known which of them said so; the honest one comes again.
@@ -302,8 +313,9 @@ public:
         }
         return connection_table::none;
     }
-    /// Whether there is a place for that key and address; if not, why.
-    [[nodiscard]] reason place_for(const ward& at, std::string_view who, std::string_view address) {
+    /// Whether there is a place for that key and address; if not, why. `most`: connections its terms allow it, if they say.
+    [[nodiscard]] reason place_for(const ward& at, std::string_view who, std::string_view address,
+                                   std::int64_t most = 0) {
         if (absent_.away(key_at(at, who), clock::now())) return reason::refused_after_cut;
         if (at.established + at.departed >= at.who->what.peers) return reason::refused_full;
         std::int64_t of_key = 0, of_address = 0, of_prefix = 0;
@@ -317,7 +329,7 @@ public:
             if (one.from.text == address) ++of_address;
             if (prefix != nullptr && std::memcmp(one.from.prefix, prefix, sizeof one.from.prefix) == 0) ++of_prefix;
         });
-        if (of_key >= allowed_.per_key.count()) return reason::refused_per_key;
+        if (of_key >= (most != 0 ? most : allowed_.per_key.count())) return reason::refused_per_key;
         if (allowed_.per_address && of_address >= allowed_.per_address->count()) return reason::refused_per_address;
         if (allowed_.per_prefix && of_prefix >= allowed_.per_prefix->count()) return reason::refused_per_address;
         return reason::client_admitted;
@@ -347,15 +359,18 @@ public:
     }
     /// The ring was replaced, or somebody's time is over: whoever may not stay is hung up on.
     void review(ward& at) {
-        if (!at.who->what.clients) return;
-        const auto ring = at.who->what.clients->now();
+        const terms& what = at.who->what;
+        if (!what.clients) return;
+        const auto ring = what.clients->now();
         const auto today = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
         table_.each_of(at.who->number, [&](index i, connection& one) {
             if (one.outgoing || one.serial == 0 || one.who.empty() || one.revoked) return;
             if (one.stage != stage::established && one.stage != stage::departed) return;
             const auto* const entry = ring->find(std::span<const unsigned char, 32>{one.key});
             // Under another name it has to come again: messages carry the name it came in under.
-            if (entry != nullptr && entry->name == one.who && detail::judge(*entry, today) == reason::client_admitted) {
+            if (entry != nullptr && entry->name == one.who &&
+                detail::judge(*entry, {what.domain, what.pattern, what.role, one.from.text, today}) ==
+                    reason::client_admitted) {
                 one.until = entry->not_after.value_or(verdict::for_ever);
                 if (one.until != verdict::for_ever) look_at_dates(clock::now());
                 return;

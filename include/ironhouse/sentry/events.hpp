@@ -22,6 +22,11 @@ enum class reason : std::uint8_t {
     refused_not_yet_valid,  ///< The key's `not-before` lies ahead.
     refused_expired,        ///< The key's `not-after` has passed.
     refused_server_key,     ///< The client came under a key of ours that is no longer served.
+    refused_ring_missing,   ///< Its keyring's directory is gone or cannot be trusted; see keyring_missing.
+    refused_domain,         ///< The key's `domains` do not name the socket's.
+    refused_pattern,        ///< The key's `patterns` do not name the socket's.
+    refused_role,           ///< The key does not have the role that the socket asks for.
+    refused_address,        ///< The key came from an address outside its `from`.
     refused_mechanism,      ///< The request was not CURVE.
     refused_malformed,      ///< The authentication request could not be read.
     refused_unknown_domain, ///< No socket owns the domain asked for.
@@ -51,6 +56,10 @@ enum class reason : std::uint8_t {
     message_of_revoked,      ///< A message was still queued when its key was revoked; it was dropped.
     subscriber_behind,       ///< A subscriber's queue was full; it loses messages until it has room again.
     runtime_not_in_effect,   ///< system/runtime.hpp is linked, and libzmq does without it; `detail` says why.
+    keyring_replaced,        ///< A keyring was read again and took effect, or is open again; `detail` counts keys.
+    keyring_refused,         ///< A keyring's directory holds a bad set; the old one stays. `detail` names the file.
+    keyring_shrank,          ///< A set lacks so many names that it waits to be confirmed; `detail` says how.
+    keyring_missing,         ///< A keyring's directory is gone or cannot be trusted: nobody new is let in.
     advisory_applies,        ///< A known weakness of this libzmq applies; `detail` is its id.
     waived,                  ///< insecure.hpp was used; `detail` is the reason given.
     secrets_may_be_swapped,  ///< The system refused to lock secret memory (RLIMIT_MEMLOCK).
@@ -70,6 +79,11 @@ inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::cal
         "refused_not_yet_valid",
         "refused_expired",
         "refused_server_key",
+        "refused_ring_missing",
+        "refused_domain",
+        "refused_pattern",
+        "refused_role",
+        "refused_address",
         "refused_mechanism",
         "refused_malformed",
         "refused_unknown_domain",
@@ -99,6 +113,10 @@ inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::cal
         "message_of_revoked",
         "subscriber_behind",
         "runtime_not_in_effect",
+        "keyring_replaced",
+        "keyring_refused",
+        "keyring_shrank",
+        "keyring_missing",
         "advisory_applies",
         "waived",
         "secrets_may_be_swapped",

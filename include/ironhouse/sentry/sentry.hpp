@@ -20,6 +20,7 @@
 #include <ironhouse/sentry/events.hpp>
 #include <ironhouse/sentry/gate.hpp>
 #include <ironhouse/sentry/herald.hpp>
+#include <ironhouse/sentry/reload.hpp>
 #include <ironhouse/sentry/supervisor.hpp>
 #include <ironhouse/sentry/zap.hpp>
 
@@ -104,7 +105,10 @@ public:
             claim_domain(what, during);
             who = std::make_shared<enrolment>(++sockets_opened_, std::move(what));
         }
+        bool followed = false;
         try {
+            if (who->what.clients) rings_.follow(*who->what.clients);
+            followed = true;
             zmq::socket_t reader = watch(*who, socket);
             const std::lock_guard held{lock_};
             records_.push_back(who);
@@ -113,6 +117,7 @@ public:
             commands_.push_back({order::add, who, {}, nullptr, std::move(reader), reason{}});
         } catch (...) {
             ::zmq_socket_monitor(socket, nullptr, 0);
+            if (followed && who->what.clients) rings_.unfollow(*who->what.clients);
             const std::lock_guard held{lock_};
             give_back_domain(*who);
             throw;
@@ -432,6 +437,7 @@ private:
                 keeper_.retire(*found->door);
                 for (change& each : found->changes) let_go(each);
                 hear_of_changes(*found, false);
+                if (said.who->what.clients) rings_.unfollow(*said.who->what.clients);
             }
             watched_.erase_if([&](const watched& each) { return each.who == said.who; });
             herald_.forget(said.who->number, now);
@@ -514,14 +520,17 @@ private:
             } else {
                 at = found;
                 domain = at->who->what.domain;
+                const terms& what = at->who->what;
                 const std::int64_t server_key = at->who->key_asked_for(asked->domain);
-                judged = decide(*asked, at->who->what.clients ? &*at->who->what.clients : nullptr,
-                                std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+                judged = decide(*asked, what.clients ? &*what.clients : nullptr,
+                                {what.domain, what.pattern, what.role, address,
+                                 std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())});
                 judged.server_key = server_key;
                 if (judged.admitted() && server_key < at->oldest_key) judged.why = reason::refused_server_key;
                 read_monitor(*at); // it may have come since they were read
                 whose = keeper_.candidates(*at->door, address, others);
-                if (judged.admitted()) judged.why = keeper_.place_for(*at->door, judged.who, address);
+                if (judged.admitted())
+                    judged.why = keeper_.place_for(*at->door, judged.who, address, judged.connections);
                 // Served without being counted it must not be; whoever it is comes again.
                 if (judged.admitted() && whose.empty()) judged.why = reason::handshake_failed;
                 if (judged.admitted()) keeper_.expect(*at->door, whose);
@@ -574,7 +583,8 @@ private:
     // A refusal that another time need not meet.
     static bool is_passing(reason why) noexcept {
         return why == reason::refused_full || why == reason::refused_per_key || why == reason::refused_per_address ||
-               why == reason::refused_after_cut || why == reason::handshake_failed;
+               why == reason::refused_after_cut || why == reason::refused_ring_missing ||
+               why == reason::handshake_failed;
     }
     // Finds the connection that was answered last, and puts it where it belongs. Until then nobody else is answered: two
     // answers at once could not be told apart. False when it is still to come.
@@ -616,6 +626,8 @@ private:
     }
     // Whoever is no longer in the ring does not stay.
     void review_rings() {
+        for (const ring_finding& each : rings_.take())
+            herald_.tell({each.why, 1, 0, {}, {}, each.origin, each.detail}, clock::now());
         for (watched& each : watched_) {
             if (!each.who->what.clients) continue;
             const std::uint64_t now = each.who->what.clients->generation();
@@ -753,6 +765,7 @@ private:
 
     const std::uint32_t generation_ = process_generation();
     wake bell_;
+    ring_watch rings_{bell_};
     gate gate_; // before the context: libzmq's threads call it as long as they run
     const bool counts_ipc_;
     zmq::context_t context_;

@@ -28,6 +28,7 @@ enum class poll_for : std::uint8_t {
     receiving, ///< A message is there.
     sending,   ///< There is room for one.
     both,      ///< Either of the two.
+    nothing,   ///< Neither: only what the sentry asks of it is done.
 };
 
 /// What a wait came to.
@@ -62,7 +63,8 @@ public:
         entries_.push_back({which.core_,
                             static_cast<short>(what == poll_for::receiving ? ZMQ_POLLIN
                                                : what == poll_for::sending ? ZMQ_POLLOUT
-                                                                           : ZMQ_POLLIN | ZMQ_POLLOUT),
+                                               : what == poll_for::both    ? ZMQ_POLLIN | ZMQ_POLLOUT
+                                                                           : 0),
                             0});
         return token{entries_.size() - 1};
     }

@@ -7,6 +7,7 @@
 #include "catch.hpp"
 #include "unit/keys/support.hpp"
 
+#include <ironhouse/core/pattern.hpp>
 #include <ironhouse/keys/certificate.hpp>
 
 #include <algorithm>
@@ -46,10 +47,15 @@ static_assert(lends_its_secret<certificate&> && !lends_its_secret<certificate>);
 
 constexpr std::chrono::sys_seconds new_year = std::chrono::sys_days{2027y / 1 / 1};
 
-const certificate_terms all_terms{.not_before = new_year - 24h,
-                                  .not_after = new_year + 1h + 2min + 3s,
-                                  .roles = {"orders.write", "audit"},
-                                  .metadata = {{"email", "a@b.c"}, {"organization", "M\xc3\xbcller #1"}}};
+const certificate_terms all_terms{
+    .not_before = new_year - 24h,
+    .not_after = new_year + 1h + 2min + 3s,
+    .roles = {"orders.write", "audit"},
+    .from = {ih::address_range::parse("10.1.0.0/16"), ih::address_range::parse("2001:db8::/32")},
+    .connections = ih::peers::from_config(65'536),
+    .domains = {"orders", "prices"},
+    .patterns = {"pull", "router"},
+    .metadata = {{"email", "a@b.c"}, {"organization", "M\xc3\xbcller #1"}}};
 
 key_source giving(std::string text) {
     return key_source::callback([text = std::move(text)](ih::secret_text& into) { into.append(text); }, "the test");
@@ -120,6 +126,10 @@ TEST_CASE("certificate files have the form that CZMQ and pyzmq read", "[keys][M1
                                  "    not-before = \"2026-12-31T00:00:00Z\"\n"
                                  "    not-after = \"2027-01-01T01:02:03Z\"\n"
                                  "    roles = \"orders.write,audit\"\n"
+                                 "    from = \"10.1.0.0/16,2001:db8::/32\"\n"
+                                 "    connections = \"65536\"\n"
+                                 "    domains = \"orders,prices\"\n"
+                                 "    patterns = \"pull,router\"\n"
                                  "    email = \"a@b.c\"\n"
                                  "    organization = \"M\xc3\xbcller #1\"\n"
                                  "curve\n"
@@ -222,7 +232,7 @@ TEST_CASE("terms in files mean one thing or are refused", "[keys][M1.4][B10]") {
                error::rejected, {"both given"}));
     CHECK(says(load(with_metadata("    not-after = 2027-01-01T00:00:00Z\n    not-before = 2027-01-01T00:00:00Z\n")),
                error::rejected, {"never be valid"}));
-    for (const char* const roles : {"", ",", "a,", ",a", "a,,b", "a, b", "a,a", "a;b", "caf\xc3\xa9"}) {
+    for (const char* const roles : {"", ",", "a,", ",a", "a,,b", "a,  b", "a ,b", " a", "a,a", "a;b", "caf\xc3\xa9"}) {
         CAPTURE(roles);
         CHECK(says(load(with_metadata(std::string{"    roles = \""} + roles + "\"\n")), error::rejected, {"role "}));
     }
@@ -231,6 +241,57 @@ TEST_CASE("terms in files mean one thing or are refused", "[keys][M1.4][B10]") {
         CHECK(says(load(with_metadata(std::string{"    name = \""} + name + "\"\n")), error::rejected, {"the name "}));
     }
     CHECK(says(load(with_metadata("    name = " + std::string(65, 'a') + "\n")), error::rejected, {"64"}));
+}
+
+TEST_CASE("what a key may do is read from its file, and a rule that is no rule refuses it", "[keys][M1.4][B10]") {
+    const auto terms_of = [](std::string_view lines) {
+        return certificate::load(giving(with_metadata(lines))).public_part().terms();
+    };
+    const auto free = terms_of("");
+    CHECK((free.from.empty() && !free.connections && free.domains.empty() && free.patterns.empty()));
+    CHECK(free.roles.empty());
+    // As a person writes lists: with a space, or without.
+    const auto bound = terms_of("    from = \"10.1.0.0/16, 2001:db8::/32,192.0.2.7/32\"\n    connections = 5\n"
+                                "    domains = \"orders, prices\"\n    patterns = pull\n"
+                                "    roles = \"a, b\"\n");
+    REQUIRE(bound.from.size() == 3);
+    CHECK(bound.from[1].text() == "2001:db8::/32");
+    CHECK(bound.connections->count() == 5);
+    CHECK((bound.domains == std::vector<std::string>{"orders", "prices"}));
+    CHECK((bound.patterns == std::vector<std::string>{"pull"}));
+    CHECK((bound.roles == std::vector<std::string>{"a", "b"}));
+
+    const auto refuses = [](const char* name, const std::string& value, std::string_view because) {
+        CAPTURE(name, value);
+        const std::string line = std::string{"    "} + name + " = \"" + value + "\"\n";
+        CHECK(says(load(with_metadata(line)), error::rejected, {because}));
+    };
+    for (const char* const from : {"", ",", "10.0.0.0/8,", "10.0.0.0/8;11.0.0.0/8", "anywhere", "localhost/32"})
+        refuses("from", from, "address range ");
+    refuses("from", "10.0.0.0/8,10.0.0.1/8", "address range 2 has bits set");
+    refuses("from", "10.0.0.0/8,10.0.0.0/8", "address range 2 repeats");
+    std::string many;
+    for (int at = 0; at != 17; ++at) many += (at == 0 ? "10." : ",10.") + std::to_string(at) + ".0.0/16";
+    refuses("from", many, "17 address ranges; at most 16");
+    for (const char* const number : {"", "0", "-1", "65537", "1.5", "05", "+5", " 5", "many", "99999999999"})
+        refuses("connections", number, "connections is not a number from 1 to 65536");
+    for (const char* const domain : {"", "orders,", "a b", "a#1", "a/b", "orders,orders"})
+        refuses("domains", domain, "domain ");
+    for (const char* const pattern : {"", "PULL", "pul", "pull,", "pull,pull"})
+        refuses("patterns", pattern, "pattern ");
+    // Nobody enforces them yet, so that nobody may rely on them.
+    for (const char* const name : {"topics", "routing-id"})
+        for (const char* const value : {"prices.", ""})
+            refuses(name, value, std::string{name} + " is not enforced by this version");
+}
+
+TEST_CASE("the patterns that a key may name are those there are", "[keys][M1.4]") {
+    const std::vector<std::string_view> all{ih::push::traits.name,   ih::pull::traits.name, ih::pub::traits.name,
+                                            ih::sub::traits.name,    ih::xpub::traits.name, ih::xsub::traits.name,
+                                            ih::req::traits.name,    ih::rep::traits.name,  ih::dealer::traits.name,
+                                            ih::router::traits.name, ih::pair::traits.name};
+    CHECK(
+        std::equal(all.begin(), all.end(), std::begin(ih::detail::pattern_names), std::end(ih::detail::pattern_names)));
 }
 
 TEST_CASE("names and terms that a file could not hold safely are refused before it is written", "[keys][B10]") {
@@ -255,8 +316,9 @@ TEST_CASE("names and terms that a file could not hold safely are refused before 
         CAPTURE(name);
         CHECK(says(generate("ann", {.metadata = {{name, "x"}}}), error::misuse, {"metadata line 1", "name"}));
     }
-    for (const char* const name : {"name", "not-before", "not-after", "expires", "roles", "public-key", "secret-key",
-                                   "public-key-2", "secret-keys"}) {
+    for (const char* const name :
+         {"name", "not-before", "not-after", "expires", "roles", "from", "connections", "domains", "patterns",
+          "routing-id", "topics", "public-key", "secret-key", "public-key-2", "secret-keys"}) {
         CAPTURE(name);
         CHECK(says(generate("ann", {.metadata = {{name, "x"}}}), error::misuse, {"reserved"}));
     }
@@ -265,6 +327,22 @@ TEST_CASE("names and terms that a file could not hold safely are refused before 
     CHECK(says(generate("ann", {.roles = {"a,b"}}), error::misuse, {"role 1"}));
     CHECK(says(generate("ann", {.roles = {"a", "a"}}), error::misuse, {"repeats"}));
     CHECK(says(generate("ann", {.roles = std::vector<std::string>(33, "a")}), error::misuse, {"32 roles"}));
+    const auto range = [](int at) { return ih::address_range::parse("10." + std::to_string(at) + ".0.0/16"); };
+    CHECK(says(generate("ann", {.from = {range(1), range(1)}}), error::misuse, {"address range 2 repeats"}));
+    std::vector<ih::address_range> ranges;
+    for (int at = 0; at != 16; ++at) ranges.push_back(range(at));
+    CHECK_FALSE(generate("ann", {.from = ranges}));
+    ranges.push_back(range(16));
+    CHECK(says(generate("ann", {.from = ranges}), error::misuse, {"17 address ranges; at most 16"}));
+    ranges.clear();
+    for (int at = 10; at != 26; ++at)
+        ranges.push_back(ih::address_range::parse("2001:db8:aaaa:bbbb:cccc:dddd:ee" + std::to_string(at) + ":1/128"));
+    CHECK(says(generate("ann", {.from = ranges}), error::misuse, {"512 bytes"}));
+    CHECK(says(generate("ann", {.connections = ih::peers::from_config(65'537)}), error::misuse,
+               {"connections is 65537; 1 to 65536"}));
+    CHECK(says(generate("ann", {.domains = {"orders", "a,b"}}), error::misuse, {"domain 2 holds a comma"}));
+    CHECK(says(generate("ann", {.domains = {""}}), error::misuse, {"domain 1"}));
+    CHECK(says(generate("ann", {.patterns = {"publish"}}), error::misuse, {"pattern 1 is none of push"}));
     std::vector<std::string> long_roles;
     for (char which = 'a'; which < 'q'; ++which) long_roles.push_back(std::string(31, 'r') + which); // 527 with commas
     CHECK(says(generate("ann", {.roles = long_roles}), error::misuse, {"512"}));
@@ -277,7 +355,11 @@ TEST_CASE("the largest certificate that can be made can be read again", "[keys]"
     certificate_terms terms{.not_before = new_year, .not_after = new_year + 1s};
     for (int at = 10; at < 25; ++at) terms.roles.push_back(std::to_string(at) + std::string(30, 'r'));
     terms.roles.emplace_back(17, 'r'); // 512 bytes with the commas
-    for (int at = 0; at < 60; ++at)
+    terms.from = all_terms.from;
+    terms.connections = all_terms.connections;
+    for (int at = 10; at < 17; ++at) terms.domains.push_back(std::to_string(at) + std::string(62, 'd'));
+    terms.patterns.assign(std::begin(ih::detail::pattern_names), std::end(ih::detail::pattern_names));
+    for (int at = 0; at < 55; ++at)
         terms.metadata.emplace_back(std::to_string(at) + std::string(62, 'n'), std::string(512, 'v'));
     const auto cert = certificate::generate(std::string(64, 'x'), terms);
     cert.save(folder / "a.key_secret");

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -94,6 +95,32 @@ TEST_CASE("names and keys are unique, and names are safe to show, or there is no
     CHECK_FALSE(refusal([&] { return keyring::of({{ann.fingerprint(), ann}}); }));
     CHECK(says(refusal([&] { return keyring::of({keyring::entry{.name = "a", .key = ann, .roles = {"b c"}}}); }),
                error::misuse, {"role 1"}));
+}
+
+TEST_CASE("an entry holds what its certificate says that the key may do", "[keys][M1.4]") {
+    const auto ann = certificate::generate("ann", {.roles = {"trader"},
+                                                   .from = {ih::address_range::parse("10.0.0.0/8")},
+                                                   .connections = ih::peers::from_config(7),
+                                                   .domains = {"orders"},
+                                                   .patterns = {"pull", "router"}});
+    const auto ring = keyring::of({ann.public_part()});
+    const auto held = ring.find(ann.public_key());
+    REQUIRE(held);
+    CHECK((held->roles == ann.roles()));
+    REQUIRE(held->from.size() == 1);
+    CHECK(held->from[0].text() == "10.0.0.0/8");
+    CHECK(held->connections->count() == 7);
+    CHECK((held->domains == std::vector<std::string>{"orders"}));
+    CHECK((held->patterns == std::vector<std::string>{"pull", "router"}));
+    // Whoever writes entries by hand is held to the same rules.
+    CHECK(
+        says(refusal([&] { return keyring::of({keyring::entry{.name = "a", .key = fresh(), .patterns = {"puhs"}}}); }),
+             error::misuse, {"\"a\": pattern 1"}));
+    CHECK(says(refusal([&] {
+                   return keyring::of(
+                       {keyring::entry{.name = "a", .key = fresh(), .connections = ih::peers::from_config(100'000)}});
+               }),
+               error::misuse, {"\"a\": connections is 100000"}));
 }
 
 TEST_CASE("a directory becomes a ring of all its public certificates", "[keys][M1.2][M1.6]") {
@@ -227,6 +254,118 @@ TEST_CASE("a large directory is read whole and every key is found", "[keys]") {
         const auto found = ring.find(keys[at]);
         REQUIRE(found);
         REQUIRE(found->name == std::to_string(at));
+    }
+}
+
+TEST_CASE("a file becomes a ring of its key", "[keys][M1.2]") {
+    const scratch folder;
+    const auto ann = certificate::generate("ann", {.roles = {"audit"}});
+    ann.save_public(folder / "first.key");
+    const auto ring = keyring::from_file(folder / "first.key");
+    CHECK(ring.size() == 1);
+    CHECK(ring.origin() == folder / "first.key");
+    REQUIRE(ring.find(ann.public_key()));
+    CHECK(ring.find(ann.public_key())->name == "ann");
+    CHECK((ring.find(ann.public_key())->roles == std::vector<std::string>{"audit"}));
+    const auto bob = fresh();
+    write(folder / "bob.key", file_of(bob), 0644);
+    CHECK(keyring::from_file(folder / "bob.key").find(bob)->name == "bob"); // nameless: the file's
+
+    const auto refused = [&](const std::string& name) {
+        return refusal([&] { return keyring::from_file(folder / name); });
+    };
+    CHECK(says(refused("none.key"), error::rejected, {"none.key", "No such"}));
+    CHECK(says(refused(""), error::rejected, {"not a regular file"}));
+    ann.save(folder / "ann.key_secret");
+    CHECK(says(refused("ann.key_secret"), error::rejected, {"ann.key_secret", "secret key"}));
+    write(folder / "open.key", file_of(bob), 0646);
+    CHECK(says(refused("open.key"), error::rejected, {"0646"}));
+}
+
+TEST_CASE("a share is at most everything", "[keys]") {
+    const scratch folder;
+    CHECK(says(refusal([&] { return keyring::from_directory(folder.path(), {.shrink_percent = 101}); }), error::misuse,
+               {"101", "0 to 100"}));
+    CHECK_FALSE(refusal([&] { return keyring::from_directory(folder.path(), {.shrink_percent = 100}); }));
+}
+
+TEST_CASE("a ring is open until it is closed, and every handle sees it", "[keys]") {
+    const auto ring = keyring::of({fresh()});
+    const keyring copy = ring; // NOLINT(performance-unnecessary-copy-initialization): the copy is the question
+    CHECK(copy.is_open());
+    CHECK(access::open(ring, false)); // what it was
+    CHECK_FALSE(copy.is_open());
+    CHECK_FALSE(access::open(ring, true));
+    CHECK(copy.is_open());
+}
+
+TEST_CASE("what came, went and changed is counted by name", "[keys]") {
+    const auto ann = fresh();
+    const auto bob = fresh();
+    const auto counts = [](std::vector<keyring::entry> old, std::vector<keyring::entry> next) {
+        const auto found = access::compare(*keyring::of(std::move(old)).now(), *keyring::of(std::move(next)).now());
+        return std::array<std::size_t, 3>{found.added, found.removed, found.changed};
+    };
+    using three = std::array<std::size_t, 3>;
+    CHECK(counts({}, {}) == three{0, 0, 0});
+    CHECK(counts({{"ann", ann}, {"bob", bob}}, {{"bob", bob}, {"ann", ann}}) == three{0, 0, 0});
+    CHECK(counts({}, {{"ann", ann}, {"bob", bob}}) == three{2, 0, 0});
+    CHECK(counts({{"ann", ann}, {"bob", bob}}, {}) == three{0, 2, 0});
+    CHECK(counts({{"ann", ann}, {"c", fresh()}}, {{"bob", bob}, {"c", fresh()}}) == three{1, 1, 1});
+    CHECK(counts({{"ann", ann}}, {keyring::entry{.name = "ann", .key = ann, .roles = {"audit"}}}) == three{0, 0, 1});
+}
+
+TEST_CASE("a set takes effect only in place of the one it was compared with", "[keys]") {
+    const auto ring = keyring::of({fresh()});
+    const auto old = ring.now();
+    const auto make = [] { return access::make({{"bob", fresh()}}, error::rejected, "reload"); };
+    REQUIRE(access::replace(ring, old, make(), {7, 9}));
+    CHECK(access::marks(ring).survey == 7);
+    CHECK(access::marks(ring).confirm == 9);
+    const auto held = ring.now();
+    CHECK_FALSE(access::replace(ring, old, make(), {8, 8}));
+    CHECK(ring.now() == held);
+    CHECK(ring.generation() == 2);
+    CHECK(access::marks(ring).survey == 7);
+}
+
+TEST_CASE("files that changed just now are not taken for known, since their times are coarse", "[keys]") {
+    const scratch folder;
+    write(folder / "ann.key", file_of(fresh()), 0644);
+    CHECK(access::marks(keyring::from_directory(folder.path())).survey == 0);
+    struct ::stat found {};
+    REQUIRE(::stat((folder / "ann.key").c_str(), &found) == 0);
+    const auto changed = std::int64_t{found.st_ctim.tv_sec} * 1'000'000'000 + found.st_ctim.tv_nsec;
+    ih::detail::keyring_survey seen;
+    seen.add("ann.key", found);
+    CHECK(seen.mark(changed) == 0);
+    CHECK(seen.mark(changed + 1'999'999'999) == 0);
+    CHECK(seen.mark(changed + 2'000'000'001) == seen.sum);
+    // Everything that is known of a file counts.
+    const auto differs = [&](std::string_view name, auto change) {
+        struct ::stat other = found;
+        change(other);
+        ih::detail::keyring_survey again;
+        again.add(name, other);
+        return again.sum != seen.sum;
+    };
+    CHECK_FALSE(differs("ann.key", [](struct ::stat&) {}));
+    CHECK(differs("bob.key", [](struct ::stat&) {}));
+    CHECK(differs("ann.key", [](struct ::stat& other) { ++other.st_ino; }));
+    CHECK(differs("ann.key", [](struct ::stat& other) { ++other.st_dev; }));
+    CHECK(differs("ann.key", [](struct ::stat& other) { ++other.st_size; }));
+    CHECK(differs("ann.key", [](struct ::stat& other) { ++other.st_mtim.tv_nsec; }));
+    CHECK(differs("ann.key", [](struct ::stat& other) { ++other.st_ctim.tv_nsec; }));
+}
+
+TEST_CASE("a confirmed number is a number", "[keys]") {
+    using ih::detail::parse_count;
+    CHECK(parse_count("0") == std::size_t{0});
+    CHECK(parse_count("12\n") == std::size_t{12});
+    CHECK(parse_count("1000000") == std::size_t{1'000'000});
+    for (const char* const text : {"", "\n", "-1", "+1", " 1", "1 ", "1\n\n", "0x1", "twelve", "12345678"}) {
+        CAPTURE(text);
+        CHECK_FALSE(parse_count(text));
     }
 }
 

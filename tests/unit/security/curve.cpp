@@ -46,6 +46,26 @@ TEST_CASE("a server's policy carries all three fields to where they are used", "
     CHECK_FALSE(worn.server.has_value());
 }
 
+TEST_CASE("a server may ask for a role, which is spelled as in certificates", "[curve][M1.4]") {
+    cast who;
+    CHECK(who.serving().armour().role.empty());
+    ih::curve_server asks{.domain = "orders", .clients = who.ring, .identity = std::move(who.server), .role = "trader"};
+    CHECK(std::move(asks).armour().role == "trader");
+    CHECK(ih::required_role::from_config("orders.write").text() == "orders.write");
+    for (const char* const text : {"", "two words", "a,b", "012345678901234567890123456789012"}) {
+        CAPTURE(text);
+        CHECK_THROWS_AS(ih::required_role::from_config(text), ih::error);
+    }
+    CHECK_THROWS_AS(ih::required_role{"two words"}, ih::error);
+    CHECK_THROWS_AS(ih::required_role{""}, ih::error);
+    // Nobody knows the roles of keys that nobody wrote down.
+    ih::curve_server open{.domain = "orders",
+                          .clients = ih::insecure::any_client{"a test of roles"},
+                          .identity = ih::certificate::generate("server"),
+                          .role = "trader"};
+    CHECK_THROWS_AS(std::move(open).armour(), ih::error);
+}
+
 TEST_CASE("a client's policy carries both fields to where they are used", "[curve][M1.3]") {
     cast who;
     const auto fingerprint = who.ann.fingerprint();

@@ -88,7 +88,9 @@ public:
         } while (std::chrono::steady_clock::now() < until);
         return false;
     }
-    [[nodiscard]] reason place_for(std::string_view who) { return keeper.place_for(socket, who, "127.0.0.1"); }
+    [[nodiscard]] reason place_for(std::string_view who, std::int64_t most = 0) {
+        return keeper.place_for(socket, who, "127.0.0.1", most);
+    }
 
     /// The owner of a connecting socket instead, that proves itself with a key.
     [[nodiscard]] static std::shared_ptr<enrolment> connecting() {
@@ -152,6 +154,20 @@ TEST_CASE("a place is taken by who is let in, and free again when it has left", 
     at.leaves(ann);
     CHECK(at.ended == reason::disconnected);
     CHECK(at.place_for("ben") == reason::client_admitted);
+}
+
+TEST_CASE("a key whose terms say how many connections it may have is held to that number", "[sentry][T3.1][M1.4]") {
+    house at{{.per_key = ih::peers::from_config(2)}};
+    auto first = at.guest("ann");
+    CHECK(at.place_for("ann") == reason::client_admitted);
+    CHECK(at.place_for("ann", 1) == reason::refused_per_key);
+    CHECK(at.place_for("ben", 1) == reason::client_admitted);
+    auto second = at.guest("ann");
+    CHECK(at.place_for("ann") == reason::refused_per_key);
+    CHECK(at.place_for("ann", 2) == reason::refused_per_key);
+    CHECK(at.place_for("ann", 3) == reason::client_admitted);
+    at.leaves(second);
+    at.leaves(first);
 }
 
 TEST_CASE("whoever has left unread messages keeps its place until little is unread, and no longer",

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <ironhouse/keys/address_range.hpp>
 #include <ironhouse/keys/certificate.hpp>
 #include <ironhouse/keys/keyring.hpp>
 #include <ironhouse/sentry/zap.hpp>
@@ -13,6 +14,7 @@
 
 namespace ih = ironhouse;
 using ih::detail::decide;
+using ih::detail::visit;
 using ih::detail::zap_request;
 
 namespace {
@@ -76,7 +78,7 @@ TEST_CASE("the decision goes by key and by time", "[sentry][T6.1][M1.4]") {
     });
     const auto judge = [&](const ih::certificate& who, const ih::keyring* by) {
         const request_frames frames{raw_text(who.public_key())};
-        return decide(*read_zap(frames.all), by, now);
+        return decide(*read_zap(frames.all), by, {.now = now});
     };
     CHECK(judge(ann, &ring).admitted());
     CHECK(judge(ann, &ring).who == "ann");
@@ -88,11 +90,90 @@ TEST_CASE("the decision goes by key and by time", "[sentry][T6.1][M1.4]") {
     CHECK(judge(stranger, nullptr).who == stranger.fingerprint());
 }
 
+TEST_CASE("an entry is let in where each of its terms allows it, and refused by the one that does not",
+          "[sentry][M1.4][T6.1]") {
+    using namespace std::chrono_literals;
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    const ih::keyring::entry ann{.name = "ann",
+                                 .key = ih::keypair::generate().public_key(),
+                                 .not_before = now,
+                                 .not_after = now + 1h,
+                                 .roles = {"clerk", "trader"},
+                                 .from = {ih::address_range::parse("10.1.0.0/16"), ih::address_range::parse("::1/128")},
+                                 .domains = {"orders", "prices"},
+                                 .patterns = {"pull", "router"}};
+    const visit good{.domain = "orders", .pattern = "pull", .role = "trader", .address = "10.1.2.3", .now = now};
+    const auto judged = [&](auto visit::*field, auto value) {
+        visit here = good;
+        here.*field = value;
+        return ih::detail::judge(ann, here);
+    };
+    using std::string_view;
+    CHECK(ih::detail::judge(ann, good) == ih::reason::client_admitted);
+    CHECK(judged(&visit::domain, string_view{"prices"}) == ih::reason::client_admitted);
+    CHECK(judged(&visit::pattern, string_view{"router"}) == ih::reason::client_admitted);
+    CHECK(judged(&visit::role, string_view{"clerk"}) == ih::reason::client_admitted);
+    CHECK(judged(&visit::role, string_view{}) == ih::reason::client_admitted);
+    CHECK(judged(&visit::address, string_view{"::1"}) == ih::reason::client_admitted);
+    CHECK(judged(&visit::address, string_view{"::ffff:10.1.2.3"}) == ih::reason::client_admitted);
+
+    CHECK(judged(&visit::now, now - 1s) == ih::reason::refused_not_yet_valid);
+    CHECK(judged(&visit::now, now + 1h) == ih::reason::refused_expired);
+    for (const string_view domain : {"order", "orders2", "Orders", ""})
+        CHECK(judged(&visit::domain, domain) == ih::reason::refused_domain);
+    for (const string_view pattern : {"push", "pul", ""})
+        CHECK(judged(&visit::pattern, pattern) == ih::reason::refused_pattern);
+    for (const string_view role : {"trade", "traders", "Trader", "clerk,trader"})
+        CHECK(judged(&visit::role, role) == ih::reason::refused_role);
+    // The last one is what ZAP says over ipc: a user and a process.
+    for (const string_view address : {"10.2.2.3", "::ffff:10.2.2.3", "::2", "", "localhost:1000:1000:4711"})
+        CHECK(judged(&visit::address, address) == ih::reason::refused_address);
+}
+
+TEST_CASE("a key without terms is let in anywhere, unless a role is asked for", "[sentry][M1.4]") {
+    const ih::keyring::entry bare = ih::keyring::entry::of(ih::keypair::generate().public_key());
+    CHECK(ih::detail::judge(bare, {"orders", "pull", "", "203.0.113.9"}) == ih::reason::client_admitted);
+    CHECK(ih::detail::judge(bare, {"orders", "pull", "", "localhost:1:1:1"}) == ih::reason::client_admitted);
+    CHECK(ih::detail::judge(bare, {"orders", "pull", "trader", "203.0.113.9"}) == ih::reason::refused_role);
+    // Nor has a key that nobody wrote down.
+    const request_frames frames{raw_text(bare.key)};
+    CHECK(decide(*read_zap(frames.all), nullptr, visit{.role = "trader"}).why == ih::reason::refused_role);
+}
+
+TEST_CASE("a verdict says how many connections the key may have", "[sentry][M1.4]") {
+    const auto ann = ih::keypair::generate().public_key();
+    const auto ben = ih::keypair::generate().public_key();
+    const auto ring =
+        ih::keyring::of({ih::keyring::entry{.name = "ann", .key = ann, .connections = ih::peers::from_config(7)},
+                         ih::keyring::entry{.name = "ben", .key = ben}});
+    const auto allowed = [&](const ih::public_key& key) {
+        const request_frames frames{raw_text(key)};
+        return decide(*read_zap(frames.all), &ring, visit{}).connections;
+    };
+    CHECK(allowed(ann) == 7);
+    CHECK(allowed(ben) == 0);
+}
+
 TEST_CASE("a null or low-order key is refused even where everybody is let in", "[sentry][B2]") {
     for (const char first : {'\0', '\1'}) {
         std::string weak(32, '\0');
         weak[0] = first;
         const request_frames frames{weak};
-        CHECK(decide(*read_zap(frames.all), nullptr, {}).why == ih::reason::refused_unknown_key);
+        CHECK(decide(*read_zap(frames.all), nullptr, visit{}).why == ih::reason::refused_unknown_key);
     }
+}
+
+TEST_CASE("a ring whose directory is gone lets in nobody, though its keys are known", "[sentry][B10]") {
+    const auto ann = ih::certificate::generate("ann");
+    const auto eve = ih::certificate::generate("eve");
+    const auto ring = ih::keyring::of({ann.public_part()});
+    const request_frames known{raw_text(ann.public_key())};
+    const request_frames unknown{raw_text(eve.public_key())};
+    CHECK(decide(*read_zap(known.all), &ring, {}).admitted());
+    ih::detail::keyring_access::open(ring, false);
+    CHECK(decide(*read_zap(known.all), &ring, {}).why == ih::reason::refused_ring_missing);
+    CHECK(decide(*read_zap(known.all), &ring, {}).who == "ann");
+    CHECK(decide(*read_zap(unknown.all), &ring, {}).why == ih::reason::refused_unknown_key);
+    ih::detail::keyring_access::open(ring, true);
+    CHECK(decide(*read_zap(known.all), &ring, {}).admitted());
 }

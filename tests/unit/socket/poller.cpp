@@ -91,6 +91,21 @@ TEST_CASE("a socket of both directions is waited for in either, or in both", "[p
     CHECK(p.can_send_now(any));
 }
 
+TEST_CASE("a socket waited for in nothing stays asleep, and still does what is asked of it", "[poller]") {
+    ih::context context;
+    sink_type sink{context, {}};
+    sink.bind("inproc://sink");
+    source_type source{context, {}};
+    source.connect("inproc://sink");
+    ih::poller p;
+    const auto token = p.add(sink, poll_for::nothing);
+    put(source);
+    CHECK(p.wait(20ms) == poll_status::timed_out);
+    CHECK_FALSE(p.ready(token));
+    std::jthread later{[&] { context.shutdown(); }};
+    CHECK(p.wait(60s) == poll_status::closing);
+}
+
 TEST_CASE("a poller's wait keeps its patience", "[poller]") {
     ih::context context;
     sink_type sink{context, {}};

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+
+/// \file
+/// Keys that change while the program runs: taken off the list, replaced by the next one. Gauntlet.
+
+#include "attack_parts.hpp"
+#include "stage.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+
+namespace gauntlet {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+/// What a key that was taken off the list still comes to.
+struct afterlife {
+    std::size_t heard = 0;           ///< orders of it, or bulletins for it
+    double last = 0;                 ///< when, in seconds after the program had said that it is off
+    std::optional<double> gone = {}; ///< when its connection was ended
+    bool comes_again = false;
+
+    /// Off the list means gone within a second, with nothing after that.
+    [[nodiscard]] bool over() const { return gone && *gone <= 1 && last <= *gone + 0.05 && !comes_again; }
+    [[nodiscard]] std::string figure() const {
+        return heard == 0 ? fmt::format("{}, {}", heard, gone_in_words())
+                          : fmt::format("{} until {:.2f} s, {}", heard, last, gone_in_words());
+    }
+
+private:
+    [[nodiscard]] std::string gone_in_words() const {
+        return gone ? fmt::format("{:.2f} s", *gone) : std::string{"never"};
+    }
+};
+
+/// How long a connection that should not be there is looked at.
+constexpr auto observed = 2s;
+
+double seconds(steady_clock::duration some) { return std::chrono::duration<double>(some).count(); }
+
+/// Takes a name off the server's list; when it said so.
+steady_clock::time_point revoke(stage& s, const char* name) {
+    if (!s.server().ask(fmt::format("revoke {}", name), "revoked"))
+        throw wire::broken_setup{"the server takes no key off its list"};
+    return s.server().last_answer("revoked").at;
+}
+
+/// Sends on under a key that is off the list since then, until it is hung up on, or long enough.
+afterlife go_on(stage& s, wire::curve_client& peer, const std::string& who, std::size_t number,
+                steady_clock::time_point since) {
+    afterlife found;
+    for (const wire::deadline until{observed}; !until.passed() && !found.gone;) {
+        const bool sent = peer.send_message({fmt::format("{} {}", who, number), honest_body(who, number)}, 250ms);
+        if (sent) ++number;
+        if (peer.tcp().closed_by_peer(5ms)) found.gone = seconds(steady_clock::now() - since);
+    }
+    (void)s.server().await(who, number, 300ms); // what may be on its way
+    for (const delivery& each : s.server().delivered(who))
+        if (each.at > since) {
+            ++found.heard;
+            found.last = seconds(each.at - since);
+        }
+    return found;
+}
+
+/// The longest time without an acknowledgement since then.
+double longest_silence(const std::vector<acknowledgement>& all, steady_clock::time_point since) {
+    double longest = 0;
+    auto last = since;
+    for (const acknowledgement& each : all) {
+        if (each.at < since) continue;
+        longest = std::max(longest, seconds(each.at - last));
+        last = each.at;
+    }
+    return std::max(longest, seconds(steady_clock::now() - last));
+}
+
+} // namespace
+
+outcome revoked_client(stage& s) {
+    s.open();
+    const auto mallory = s.accepted_peer("mallory");
+    if (!mallory || orders_by_hand(s, *mallory, "mallory") != orders)
+        throw wire::broken_setup{"the accepted key was not accepted"};
+    const auto since = revoke(s, "mallory");
+    afterlife found = go_on(s, *mallory, "mallory", orders + 1, since);
+    found.comes_again = s.accepted_peer("mallory", 1s) != nullptr;
+    return s.conclude({.held = found.over(),
+                       .text = found.gone ? fmt::format("hung up on after {:.2f} s, and kept out", *found.gone)
+                                          : "keeps its connection, and its orders are taken",
+                       .figure = found.figure()});
+}
+
+outcome revoked_silent_subscriber(stage& s) {
+    s.open_feed();
+    const auto mallory = s.accepted_peer("mallory");
+    if (!mallory || !mallory->subscribe("", 1s)) throw wire::broken_setup{"the accepted key was not accepted"};
+    for (int n = 0; n != 10; ++n)
+        if (!mallory->receive_message(3s)) throw wire::broken_setup{"the subscriber hears nothing"};
+    const auto since = revoke(s, "mallory");
+    afterlife found;
+    for (const wire::deadline until{observed}; mallory->receive_message(until);) {
+        ++found.heard;
+        found.last = seconds(steady_clock::now() - since);
+    }
+    if (mallory->tcp().ended()) found.gone = seconds(steady_clock::now() - since);
+    found.comes_again = s.accepted_peer("mallory", 1s) != nullptr;
+    return s.conclude({.held = found.over(),
+                       .text = found.gone ? fmt::format("hung up on after {:.2f} s, and kept out", *found.gone)
+                                          : "goes on hearing everything",
+                       .figure = found.figure()});
+}
+
+outcome server_key_rotation(stage& s) {
+    constexpr auto window = 1'500ms;
+    constexpr std::size_t sent = 100;
+    constexpr int tries = 5; // while both keys are served, either may be met
+    s.open_desk();
+    if (!s.server().ask(fmt::format("rotate {}", window.count()), "rotated"))
+        throw wire::broken_setup{"the server does not change its key"};
+    const auto since = s.server().last_answer("rotated").at;
+    const wire::deadline over{window};
+    std::size_t taken = 0;
+    {
+        // Ben, who is told of the next key later, has just been started.
+        pusher ben{s.context(), s.line("ben"), zmq::socket_type::dealer};
+        for (std::size_t n = 1; n <= sent && !over.passed();)
+            if (ben.push("ben", n)) ++n;
+        (void)s.server().await("ben", sent, over);
+        taken = rightly_delivered(s.server().delivered("ben"), "ben");
+    }
+    while (!over.passed()) s.server().wait_a_tick(over.remaining());
+    const auto has_a_server = [&] {
+        for (int n = 0; n != tries; ++n)
+            if (s.accepted_peer("mallory", s.keys().server(), 500ms)) return true;
+        return false;
+    };
+    const bool retired = wire::eventually([&] { return !has_a_server(); }, 1s);
+    const bool serves_next = s.accepted_peer("mallory", s.keys().next_server(), 2s) != nullptr;
+    (void)s.client().await_acknowledgements(s.client().acknowledged().size() + 100, 5s);
+    const double silence = longest_silence(s.client().acknowledged(), since);
+    std::string text = taken == sent ? "both keys are served for a while, then the next one alone"
+                                     : "who knows the former key alone has no server from that moment on";
+    if (!retired) text += "; the former key is served after that";
+    if (!serves_next) text += "; the next key has no server";
+    return s.conclude({.held = taken == sent && retired && serves_next && silence < 1,
+                       .text = std::move(text),
+                       .figure = fmt::format("{}, {:.2f} s", of(sent - taken, sent), silence)});
+}
+
+outcome client_key_rotation(stage& s) {
+    s.open_desk();
+    const auto thief = s.accepted_peer("ann");
+    if (!thief || !thief->send_message({"thief 1", honest_body("thief", 1)}, 1s) ||
+        !s.server().wait(3s, [] { return true; }))
+        throw wire::broken_setup{"the copied key was not accepted"};
+    if (!s.client().ask("renew", "renewed")) throw wire::broken_setup{"the client does not change its key"};
+    const auto since = s.client().last_answer("renewed").at;
+    (void)s.client().await_acknowledgements(s.client().acknowledged().size() + 100, 5s);
+    const auto off = revoke(s, "ann");
+    afterlife found = go_on(s, *thief, "thief", 2, off);
+    found.comes_again = s.accepted_peer("ann", 1s) != nullptr;
+    const double silence = longest_silence(s.client().acknowledged(), since);
+    return s.conclude({.held = found.over() && silence < 1,
+                       .text = found.gone ? fmt::format("the thief is out after {:.2f} s, the owner never", *found.gone)
+                                          : "the thief keeps its connection, and its orders are taken",
+                       .figure = fmt::format("{}, {:.2f} s", found.figure(), silence)});
+}
+
+} // namespace gauntlet
