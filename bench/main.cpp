@@ -66,7 +66,9 @@ struct row {
     std::optional<timing> timed = {};  // of the ratio
     std::optional<aside> beside = {};
     judged by = judged::by_ratio;
-    std::string ours = "ironhouse", theirs = "raw"; // what value and baseline are of
+    std::string ours = "ironhouse", theirs = "raw";         // what value and baseline are of
+    std::vector<std::pair<std::string, double>> parts = {}; // what the figure was made of
+    std::string skipped = {};                               // why there are no figures
 };
 
 double number_after(const std::string& text, const std::string& mark) {
@@ -303,6 +305,109 @@ row time_accept(const char* id, const settings& how) {
     return made;
 }
 
+// ---- hand-written peers, whose keys are among many ---------------------------------------------------------------------
+
+#ifdef BENCH_DOOR_CZMQ
+constexpr const char* door_czmq = BENCH_DOOR_CZMQ;
+constexpr const char* czmq_version = BENCH_CZMQ_VERSION;
+#else
+constexpr const char* door_czmq = nullptr;
+constexpr const char* czmq_version = nullptr;
+#endif
+
+constexpr const char* many_keys = "100000";
+
+struct door {
+    const char* program;
+    const char* mode;
+    const char* name;
+};
+
+row without_czmq(const char* id) {
+    row made{id, "µs of CPU per handshake"};
+    made.skipped = "CZMQ was not there when this was built (Debian: libczmq-dev)";
+    return made;
+}
+
+// Servers that take handshakes in turns: theirs, ours, and theirs once more. The next time they are other processes.
+row time_handshakes(const char* id, const door& ours, const door& theirs, double bar, const settings& how) {
+    if (theirs.program == nullptr) return without_czmq(id);
+    row made{id, "µs of CPU per handshake"};
+    made.bar = bar;
+    made.ours = ours.name;
+    made.theirs = theirs.name;
+    std::vector<double> values[3], waits[3];
+    for (int again = 0; again != (how.quick ? 1 : 3); ++again) {
+        std::istringstream said{
+            bench::output_of({BENCH_VISITORS, "handshakes", how.quick ? "3" : "11", how.quick ? "20" : "40", many_keys,
+                              "1", theirs.program, theirs.mode, ours.program, ours.mode, theirs.program, theirs.mode},
+                             120)};
+        double cpu[3], wait[3];
+        while (said >> cpu[0] >> cpu[1] >> cpu[2] >> wait[0] >> wait[1] >> wait[2]) {
+            for (int i = 0; i != 3; ++i) {
+                values[i].push_back(cpu[i]);
+                waits[i].push_back(wait[i]);
+            }
+        }
+    }
+    if (values[0].empty()) throw std::runtime_error{"bench_visitors handshakes printed no figures"};
+    judge(made, values[0], values[2], values[1], 1e3);
+    set_beside(made, "wait", waits[0], waits[2], waits[1]);
+    return made;
+}
+
+// A store whose every look takes a second is not asked often; that it might be chance is out of the question.
+row time_folder(const char* id, const settings&) {
+    if (door_czmq == nullptr) return without_czmq(id);
+    row made{id, "µs of CPU per handshake"};
+    made.bar = 1.0;
+    made.theirs = "zauth with a folder";
+    std::istringstream said{bench::output_of(
+        {BENCH_VISITORS, "handshakes", "3", "2", many_keys, "1", door_czmq, "directory", BENCH_DOOR, "ring"}, 290)};
+    std::vector<double> values[2];
+    double cpu[2], wait[2];
+    while (said >> cpu[0] >> cpu[1] >> wait[0] >> wait[1])
+        for (int i = 0; i != 2; ++i) values[i].push_back(cpu[i] / 1e3);
+    if (values[0].empty()) throw std::runtime_error{"bench_visitors handshakes printed no figures"};
+    made.value = bench::median(values[1]);
+    made.baseline = bench::median(values[0]);
+    made.ratio = made.value / made.baseline;
+    made.held = made.ratio <= *made.bar;
+    return made;
+}
+
+double percentile(std::vector<double> values, std::size_t percent) {
+    std::sort(values.begin(), values.end());
+    return values.at((values.size() * percent + 99) / 100 - 1);
+}
+
+// The pattern that takes longest counts.
+row time_revoke(const char* id, const settings& how) {
+    row made{id, "ms"};
+    made.bar = made.baseline = 1'000;
+    made.by = judged::by_value;
+    made.theirs = "the bar";
+    double wrongly_cut = 0, samples = 0;
+    for (const std::string pattern : {"pull", "router", "pub"}) {
+        std::istringstream said{bench::output_of(
+            {BENCH_VISITORS, "revoke", how.quick ? "1" : "5", "1000", "100", BENCH_DOOR, pattern}, 120)};
+        std::vector<double> waits;
+        for (double each = 0; said >> each;) waits.push_back(each / 1e6);
+        if (waits.size() < 101) throw std::runtime_error{"bench_visitors revoke printed no figures"};
+        wrongly_cut += waits.back() * 1e6;
+        waits.pop_back();
+        samples += static_cast<double>(waits.size());
+        made.parts.emplace_back(pattern, percentile(waits, 99));
+        made.parts.emplace_back(pattern + " median", bench::median(waits));
+        made.value = std::max(made.value, percentile(waits, 99));
+    }
+    made.parts.emplace_back("samples", samples);
+    made.parts.emplace_back("others cut", wrongly_cut);
+    made.ratio = made.value / made.baseline;
+    made.held = made.value <= *made.bar && wrongly_cut <= 0;
+    return made;
+}
+
 row time_open(const char* id, const settings& how) {
     row made{id, "µs per socket"};
     const json said =
@@ -376,6 +481,20 @@ std::vector<question> questions() {
          [](const settings& how) { return time_idle("idle-1000", how); }},
         {"accept-rate", "CURVE handshakes that a server takes, in bursts of 100 clients", false,
          [](const settings& how) { return time_accept("accept-rate", how); }},
+        {"handshake-100k", "a handshake with 100,000 keys in the ring, and with every key let in", false,
+         [](const settings& how) {
+             return time_handshakes("handshake-100k", {BENCH_DOOR, "ring", "ring"}, {BENCH_DOOR, "any", "any client"},
+                                    1.03, how);
+         }},
+        {"handshake-vs-czmq", "the same beside CZMQ's zauth, with 100,000 certificates in memory", false,
+         [](const settings& how) {
+             return time_handshakes("handshake-vs-czmq", {BENCH_DOOR, "ring", "ironhouse"},
+                                    {door_czmq, "inserted", "zauth"}, 1.0, how);
+         }},
+        {"handshake-vs-czmq-folder", "the same beside zauth with 100,000 certificates in a folder", false,
+         [](const settings& how) { return time_folder("handshake-vs-czmq-folder", how); }},
+        {"revoke-p99", "1,000 connections, of which 100 lose their keys: until theirs have ended", false,
+         [](const settings& how) { return time_revoke("revoke-p99", how); }},
     };
 }
 
@@ -405,14 +524,19 @@ std::string measured_with(const settings& how) {
     compiler.erase(compiler.find_last_not_of(" \n") + 1);
     int major = 0, minor = 0, patch = 0;
     zmq_version(&major, &minor, &patch);
-    return fmt::format("libzmq {}.{}.{}, libsodium {}, GCC {}, {} processors", major, minor, patch,
-                       sodium_version_string(), compiler, std::thread::hardware_concurrency());
+    return fmt::format("libzmq {}.{}.{}, libsodium {},{} GCC {}, {} processors", major, minor, patch,
+                       sodium_version_string(), czmq_version == nullptr ? "" : fmt::format(" CZMQ {},", czmq_version),
+                       compiler, std::thread::hardware_concurrency());
 }
 
 void print(const std::vector<row>& rows, const std::string& with) {
     fmt::print("\n{:<28} {:>9} {:>9} {:>9} {:>7}  {:<13} {:<5} {}\n", "id", "ironhouse", "raw C", "cppzmq", "ratio",
                "bar", "held", "unit");
     for (const row& each : rows) {
+        if (!each.skipped.empty()) {
+            fmt::print("{:<28} skipped: {}\n", each.id, each.skipped);
+            continue;
+        }
         fmt::print("{:<28} {:>9} {:>9} {:>9} {:>7.3f}  {:<13} {:<5} {}\n", each.id, figure(each.value),
                    figure(each.baseline), shown(each.cppzmq), each.ratio, bar_of(each),
                    !each.bar   ? "—"
@@ -428,11 +552,18 @@ void print(const std::vector<row>& rows, const std::string& with) {
                        figure(each.beside->baseline), each.beside->compared.ratio,
                        shown(each.beside->compared.of_ratio), each.theirs, each.theirs,
                        shown(each.beside->compared.of_same));
+        if (!each.parts.empty()) {
+            std::string all;
+            for (const auto& [name, value] : each.parts)
+                all += fmt::format("{}{} {:.0f}", all.empty() ? "" : ", ", name, value);
+            fmt::print("{:<28} {}\n", "", all);
+        }
     }
     fmt::print("\nMeasured with {}.\n", with);
     fmt::print(
-        "For parse-*, \"raw C\" is cppzmq's zmq.hpp; for guard-*, it is Ironhouse with the guard off. Of accept-rate, "
-        "more is better.\nHow to read this: docs/benchmarks.md\n");
+        "For parse-*, \"raw C\" is cppzmq's zmq.hpp; for guard-*, it is Ironhouse with the guard off; for handshake-*, "
+        "Ironhouse that lets in every key, or CZMQ; for revoke-p99, the bar. Of accept-rate, more is better.\n"
+        "How to read this: docs/benchmarks.md\n");
 }
 
 json as_json(const std::vector<row>& rows, const std::string& with) {
@@ -441,6 +572,11 @@ json as_json(const std::vector<row>& rows, const std::string& with) {
     made["rows"] = json::array();
     made["with"] = with;
     for (const row& each : rows) {
+        if (!each.skipped.empty()) {
+            made["rows"].push_back(
+                {{"id", each.id}, {"unit", each.unit}, {"held", nullptr}, {"skipped", each.skipped}});
+            continue;
+        }
         json one{{"id", each.id},       {"unit", each.unit}, {"value", each.value}, {"baseline", each.baseline},
                  {"ratio", each.ratio}, {"bar", nullptr},    {"held", each.held}};
         if (each.bar) one["bar"] = *each.bar;
@@ -457,6 +593,7 @@ json as_json(const std::vector<row>& rows, const std::string& with) {
                                       {"ratio", each.beside->compared.ratio},
                                       {"interval", pair(each.beside->compared.of_ratio)},
                                       {"same_interval", pair(each.beside->compared.of_same)}};
+        for (const auto& [name, value] : each.parts) one["parts"][name] = value;
         made["rows"].push_back(one);
     }
     return made;
@@ -582,6 +719,10 @@ int main(int argc, char** argv) try {
         for (const auto& each : all) fmt::print("{:<28} {}\n", each.id, each.text);
         return 0;
     }
+    if (!readme.empty() && door_czmq == nullptr) {
+        fmt::print(stderr, "--readme needs every row; {}\n", without_czmq("").skipped);
+        return 2;
+    }
     if (!readme.empty() && !only.empty()) {
         fmt::print(stderr, "--readme needs every row; leave out --only\n");
         return 2;
@@ -601,6 +742,7 @@ int main(int argc, char** argv) try {
         if (!to.flush()) throw std::runtime_error{"cannot write " + json_file};
     }
     if (!readme.empty()) rewrite(readme, as_markdown(rows, with));
+    if (std::all_of(rows.begin(), rows.end(), [](const row& each) { return !each.skipped.empty(); })) return 2;
     return std::all_of(rows.begin(), rows.end(), [](const row& each) { return each.held; }) ? 0 : 1;
 } catch (const std::exception& failed) {
     fmt::print(stderr, "scripts/bench: {}\n", failed.what());

@@ -51,15 +51,19 @@ static inline double bench_clock(clockid_t which) {
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
+/* Memory goes back to the system whenever the top of the heap happens to be free: at 64 KiB a message that is worth several
+   percent, and depends on what else a program has allocated. None of the programs gives any back. */
+static inline void keep_memory(void) {
+#ifdef __GLIBC__
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
+}
+
 /* Reads the command line; ends the process when it makes no sense. */
 static inline struct job job_from(int argc, char** argv) {
     struct job job;
     memset(&job, 0, sizeof job);
-#ifdef __GLIBC__
-    /* Memory goes back to the system whenever the top of the heap happens to be free: at 64 KiB a message that is worth
-       several percent, and depends on what else a program has allocated. None of the three gives any back. */
-    mallopt(M_TRIM_THRESHOLD, 1 << 30);
-#endif
+    keep_memory();
     alarm(300); /* whatever happens, it does not stay for ever */
     if (argc < 3) exit(2);
     job.what = argv[1];
