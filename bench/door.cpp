@@ -3,7 +3,8 @@
 // An Ironhouse server that hand-written peers come to (visitors.cpp): what a key in a ring costs, and how soon one that
 // is gone from the ring is gone.
 //   bench_door MODE KEYS
-// MODE is `any` (every key is let in), `ring` (those in the file KEYS, 32 bytes each), or `pull`, `router` or `pub`, which
+// MODE is `any` (every key is let in), `ring` (those in the file KEYS, 32 bytes each), `directory` (those in the folder KEYS;
+// a line says each time that it was read again and has taken effect), or `pull`, `router` or `pub`, which
 // serve the ring on a socket of that pattern and take keys away. It prints its port and its key when it can be come to, and
 // ends with its input. Each line of input answers when it is done, with the time on the steady clock in ns:
 //   revoke N N ...   the ring is replaced by one without the keys of those numbers, counted from 0
@@ -15,6 +16,7 @@
 #include <ironhouse/keys/certificate.hpp>
 #include <ironhouse/keys/keyring.hpp>
 #include <ironhouse/security/curve.hpp>
+#include <ironhouse/sentry/events.hpp>
 #include <ironhouse/socket/context.hpp>
 #include <ironhouse/socket/socket.hpp>
 
@@ -59,7 +61,11 @@ entries read_keys(const std::string& file) {
 template <class Pattern, auto Limits, class Clients, class Work>
 void serve(const Clients& clients, Work until_the_end) {
     // Everybody comes from one address, and faster than anybody should: neither is what is measured.
-    ih::context context{{.admission = {.per_key = 100_peers, .newcomers = 10'000_per_s}}};
+    ih::context context{{.on_event =
+                             [](const ih::event& what) {
+                                 if (what.why == ih::reason::keyring_replaced) std::cout << "read again" << std::endl;
+                             },
+                         .admission = {.per_key = 100_peers, .newcomers = 10'000_per_s}}};
     auto identity = ih::certificate::generate("server");
     const std::string key = identity.public_key().z85();
     ih::socket<Pattern, Limits, ih::curve_server> server{
@@ -98,6 +104,10 @@ int main(int argc, char** argv) try {
     keep_memory();
     if (argc != 3) return 2;
     const std::string_view mode{argv[1]};
+    if (mode == "directory") {
+        serve<ih::pull, in>(ih::keyring::from_directory(argv[2]), wait);
+        return 0;
+    }
     const entries all = read_keys(argv[2]);
     if (mode == "any")
         serve<ih::pull, in>(ih::insecure::any_client{"what is measured is what a ring costs beside this"}, wait);

@@ -408,6 +408,31 @@ row time_revoke(const char* id, const settings& how) {
     return made;
 }
 
+// How long a peer waits while 100,000 certificates are read again, beside how long it waits otherwise.
+row time_reload(const char* id, const settings& how) {
+    row made{id, "ms until a peer is let in, 9 of 10"};
+    made.bar = 2.0;
+    made.ours = "meanwhile";
+    made.theirs = "calm";
+    std::istringstream said{bench::output_of(
+        {BENCH_VISITORS, "reload", how.quick ? "1" : "3", "200", many_keys, BENCH_DOOR, "directory"}, 250)};
+    std::vector<double> calm, meanwhile, ratios, took;
+    double before = 0, during = 0, all = 0;
+    while (said >> before >> during >> all) {
+        calm.push_back(before / 1e6);
+        meanwhile.push_back(during / 1e6);
+        ratios.push_back(during / before);
+        took.push_back(all / 1e6);
+    }
+    if (ratios.empty()) throw std::runtime_error{"bench_visitors reload printed no figures"};
+    made.value = bench::median(meanwhile);
+    made.baseline = bench::median(calm);
+    made.ratio = bench::median(ratios);
+    made.held = made.ratio <= *made.bar;
+    made.parts.emplace_back("from the change to its effect", bench::median(took));
+    return made;
+}
+
 row time_open(const char* id, const settings& how) {
     row made{id, "µs per socket"};
     const json said =
@@ -493,6 +518,8 @@ std::vector<question> questions() {
          }},
         {"handshake-vs-czmq-folder", "the same beside zauth with 100,000 certificates in a folder", false,
          [](const settings& how) { return time_folder("handshake-vs-czmq-folder", how); }},
+        {"reload-100k", "a handshake while 100,000 certificates are read again", false,
+         [](const settings& how) { return time_reload("reload-100k", how); }},
         {"revoke-p99", "1,000 connections, of which 100 lose their keys: until theirs have ended", false,
          [](const settings& how) { return time_revoke("revoke-p99", how); }},
     };
@@ -562,7 +589,8 @@ void print(const std::vector<row>& rows, const std::string& with) {
     fmt::print("\nMeasured with {}.\n", with);
     fmt::print(
         "For parse-*, \"raw C\" is cppzmq's zmq.hpp; for guard-*, it is Ironhouse with the guard off; for handshake-*, "
-        "Ironhouse that lets in every key, or CZMQ; for revoke-p99, the bar. Of accept-rate, more is better.\n"
+        "Ironhouse that lets in every key, or CZMQ; for reload-100k, calm; for revoke-p99, the bar. Of accept-rate, "
+        "more is better.\n"
         "How to read this: docs/benchmarks.md\n");
 }
 

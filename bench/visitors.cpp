@@ -10,6 +10,10 @@
 //     lets peers in and takes some of their keys away, at random; they come back, and it begins again. A line per key that
 //     was taken away: how long after that its peer saw the end of its connection, in ns. A last line says how many peers lost
 //     a connection that nobody took from them.
+//   bench_visitors reload ROUNDS CALM KEYS SERVER MODE
+//     lets peers come and go, so many of them, adds a certificate to the server's folder, and goes on until the server says
+//     that it has read the folder again. A line per round: how long a peer waits for its handshake, nine of ten times, before
+//     that and meanwhile, in ns, and how long it took.
 
 #include "../tests/wire/support/curve.hpp"
 #include "../tests/wire/support/process.hpp"
@@ -38,6 +42,7 @@
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 namespace {
@@ -116,10 +121,12 @@ void run_on(bool servers_side) {
     (void)::sched_setaffinity(0, sizeof one, &one);
 }
 
+enum class processors { apart, any };
+
 class server {
 public:
-    server(const std::string& program, const std::string& mode, const known_keys& keys)
-        : process_{start(program, mode, mode == "directory" ? keys.folder : keys.file)} {
+    server(const std::string& program, const std::string& mode, const known_keys& keys, processors share)
+        : process_{start(program, mode, mode == "directory" ? keys.folder : keys.file, share)} {
         const auto said = process_.read_line(60s);
         check(said.has_value(), "a server did not start");
         const auto space = said->find(' ');
@@ -141,6 +148,8 @@ public:
         return std::make_unique<wire::curve_client>(
             std::move(*line), wire::curve_client_script{.identity = as, .server = key_, .socket_type = type});
     }
+    /// Whether it has said something since.
+    [[nodiscard]] bool has_spoken() { return process_.read_line(0ms).has_value(); }
     /// When it was done, on the steady clock.
     [[nodiscard]] clock_type::time_point ask(const std::string& line) {
         check(process_.write_line(line), "a server has ended");
@@ -150,10 +159,11 @@ public:
     }
 
 private:
-    static wire::child start(const std::string& program, const std::string& mode, const std::string& keys) {
-        run_on(true);
+    static wire::child start(const std::string& program, const std::string& mode, const std::string& keys,
+                             processors share) {
+        if (share == processors::apart) run_on(true);
         auto made = wire::child::start({program, mode, keys});
-        run_on(false);
+        if (share == processors::apart) run_on(false);
         return made;
     }
     wire::child process_;
@@ -212,7 +222,7 @@ void handshakes(const std::vector<std::string>& words) {
                                  std::min<std::size_t>(number(3), std::max<std::size_t>(1'000, at_once)), certificates);
     std::vector<std::unique_ptr<server>> servers;
     for (std::size_t n = 5; n != words.size(); n += 2) {
-        servers.push_back(std::make_unique<server>(words[n], words[n + 1], keys));
+        servers.push_back(std::make_unique<server>(words[n], words[n + 1], keys, processors::apart));
         check(lets_in_a_stranger(*servers.back()) == (words[n + 1] == "any"), "a server does not look at keys");
     }
     std::size_t next = 0;
@@ -226,6 +236,36 @@ void handshakes(const std::vector<std::string>& words) {
         for (const auto& each : found) std::printf("%.1f ", each.cpu);
         for (const auto& each : found) std::printf("%.1f ", each.wait);
         std::puts("");
+    }
+}
+
+// ---- keys that are read again ------------------------------------------------------------------------------------------
+
+void reload(const std::vector<std::string>& words) {
+    const auto number = [&](std::size_t n) { return static_cast<std::size_t>(std::stoul(words.at(n))); };
+    const std::size_t rounds = number(1), calm = number(2), many = number(3);
+    const bench::scratch folder;
+    const auto keys = write_keys(folder.path(), many, std::min<std::size_t>(many, 1'000), true);
+    server door{words.at(4), words.at(5), keys, processors::any};
+    check(!lets_in_a_stranger(door), "a server does not look at keys");
+    std::size_t next = 0;
+    std::vector<double> first;
+    for (std::size_t n = 0; n != 20; ++n) come_and_go(door, 1, keys, next, first);
+    for (std::size_t round = 0; round != rounds; ++round) {
+        std::vector<double> before, meanwhile;
+        for (std::size_t n = 0; n != calm; ++n) come_and_go(door, 1, keys, next, before);
+        check(!door.has_spoken(), "a server has read its keys again, and nobody knows why");
+        const auto begun = clock_type::now();
+        write_certificate(keys.folder, many + round, of_nobody());
+        // It waits for so long whether more is to come, and reads nothing yet.
+        while (clock_type::now() < begun + 250ms) std::this_thread::sleep_for(1ms);
+        while (!door.has_spoken()) {
+            check(clock_type::now() < begun + 60s, "a server did not read its keys again");
+            come_and_go(door, 1, keys, next, meanwhile);
+        }
+        check(meanwhile.size() >= 20, "the keys were read too fast for peers to come meanwhile");
+        const std::chrono::duration<double, std::nano> took = clock_type::now() - begun;
+        std::printf("%.1f %.1f %.1f\n", ninth_of_ten(before), ninth_of_ten(meanwhile), took.count());
     }
 }
 
@@ -262,7 +302,7 @@ void revoke(const std::vector<std::string>& words) {
     const char* const type = mode == "pull" ? "PUSH" : mode == "router" ? "DEALER" : "SUB";
     const bench::scratch folder;
     const auto keys = write_keys(folder.path(), many, many, false);
-    server door{words.at(4), mode, keys};
+    server door{words.at(4), mode, keys, processors::apart};
     check(!lets_in_a_stranger(door), "a server does not look at keys");
 
     std::vector<std::unique_ptr<wire::curve_client>> there(many);
@@ -324,8 +364,11 @@ int main(int argc, char** argv) try {
     }
     const std::vector<std::string> words(argv + 1, argv + argc);
     if (words.empty()) return 2;
+    ::umask(077); // folders of keys that others may write to are refused
     if (words.front() == "handshakes")
         handshakes(words);
+    else if (words.front() == "reload")
+        reload(words);
     else if (words.front() == "revoke") {
         check(files.rlim_max >= 2'500, "too few descriptors are allowed (RLIMIT_NOFILE, hard limit)");
         revoke(words);
