@@ -66,6 +66,7 @@ class admitted;
 class required_role;
 template <class Owed> struct basic_curve_server;
 template <class Owed> struct basic_curve_client;
+class server_keys;
 using curve_server = basic_curve_server<void>;
 using curve_client = basic_curve_client<void>;
 struct in_process;
