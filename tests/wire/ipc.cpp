@@ -99,7 +99,7 @@ TEST_CASE("whoever never ends a message over ipc is cut", "[wire][B1][T4.1]") {
     decltype(at.sink)::message m;
     constexpr std::uint64_t most = 32ULL << 20U;
     for (int n = 0; n != 8; ++n) {
-        auto eve = at.visit(at.who.eve);
+        auto eve = at.visit(at.who.attacker(n)); // each is kept out once it was cut
         REQUIRE(eve);
         const auto frames =
             eve->send_burst({.frame = 200, .frames = most / 235, .wire_bytes = most}, wire::deadline{soon});
