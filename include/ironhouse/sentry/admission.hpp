@@ -40,7 +40,8 @@ struct admission_limits {
 
 /// How newcomers are kept out before libzmq takes them in.
 enum class gate_kind : std::uint8_t {
-    exact,    ///< By an accept4() of the executable (system/runtime.hpp): libzmq never sees the connection.
+    exact,    ///< By an accept4() of the executable (system/runtime.hpp): libzmq never sees the connection. Barred
+              ///< addresses by a filter as well, where the kernel permits one.
     filter,   ///< By a filter in the kernel (needs CAP_NET_ADMIN) while their address is barred for its failures: the
               ///< connection never completes. Others as with `shutdown`.
     shutdown, ///< By ending the connection right after libzmq accepted it.

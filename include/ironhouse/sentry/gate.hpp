@@ -42,7 +42,8 @@ public:
     /// `kind`: what is there to keep newcomers out. `bell` wakes the sentry.
     gate(const admission_limits& allowed, gate_kind kind, wake& bell)
         : reserve_{allowed.descriptor_reserve}, kind_{kind}, exact_{kind == gate_kind::exact},
-          drops_{kind == gate_kind::filter}, bell_{bell}, turnstile_{allowed.newcomers} {}
+          drops_{kind == gate_kind::filter || (exact_ && may_drop_newcomers())}, bell_{bell}, turnstile_{
+                                                                                                  allowed.newcomers} {}
     gate(const gate&) = delete;
     gate& operator=(const gate&) = delete;
 
