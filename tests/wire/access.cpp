@@ -53,8 +53,13 @@ struct office {
         last = peer->handshake(5s);
         return last.accepted() ? std::move(peer) : nullptr;
     }
+    /// Whoever is hung up on without an answer comes again, as libzmq's clients do.
     [[nodiscard]] std::unique_ptr<wire::curve_client> visit(const char* from = near) {
-        return meet(wire::connection::attempt(port, from, 2s));
+        for (int n = 0; n != 3; ++n) {
+            auto peer = meet(wire::connection::attempt(port, from, 2s));
+            if (peer || last.result == wire::verdict::refused) return peer;
+        }
+        return nullptr;
     }
     /// It was told no, for good, and the log says why.
     void refused_for(ih::reason why) {
