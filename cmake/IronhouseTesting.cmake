@@ -57,7 +57,11 @@ endfunction()
 # ironhouse_share_headers(<target>): what nearly every test includes is compiled once. Each header is tested alone elsewhere.
 # Not in folders that have C as well, where CMake takes the C compiler's name for such files.
 function(ironhouse_share_headers target)
-    if(NOT CMAKE_PCH_EXTENSION)
+    set(of_this_compiler .gch)
+    if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+        set(of_this_compiler .pch)
+    endif()
+    if(NOT CMAKE_PCH_EXTENSION STREQUAL of_this_compiler)
         return()
     endif()
     if(NOT TARGET ironhouse_test_headers)
