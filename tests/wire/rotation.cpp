@@ -178,6 +178,27 @@ TEST_CASE("two keys are served on one port for a while, then the next one alone"
     CHECK(who.tries(who.ben, who.server, port, 20) == 0);
 }
 
+TEST_CASE("a key that is changed again before the window is over is served all the same", "[wire][M1.4]") {
+    const changing who;
+    const person last{"last"};
+    ih::context context;
+    server_of<ih::router> server{context, who.serving()};
+    server.bind("tcp://127.0.0.1:*");
+    const auto port = port_of(server);
+    const auto former = [&] {
+        auto how = who.script(who.eve, "DEALER");
+        auto peer = std::make_unique<wire::curve_client>(wire::connection::to(port), how);
+        CHECK(peer->handshake(2s).accepted());
+        return peer;
+    }();
+    server.rotate(who.next.papers(), 100ms);
+    server.rotate(last.papers(), 60s);
+    CHECK(former->tcp().closed_by_peer(soon)); // the first window is over
+    CHECK(who.tries(who.ann, last, port, 60) != 0);
+    CHECK(who.tries(who.ben, who.next, port, 60) != 0);
+    CHECK(who.tries(who.ben, who.server, port, 10) == 0);
+}
+
 TEST_CASE("a client that trusts both keys finds the server under either, and comes over when the window ends",
           "[wire][M1.4]") {
     const changing who;

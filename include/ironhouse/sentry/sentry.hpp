@@ -640,7 +640,9 @@ private:
         for (watched& each : watched_)
             while (change* const due = each.changes.find([](const change& next) { return next.at <= clock::now(); })) {
                 each.oldest_key = std::max(each.oldest_key, due->key);
-                for (const steering& to : due->newcomers) (void)steer_newcomers(to.listener, to.which);
+                // While a later key is served beside this one, newcomers go to either.
+                if (each.changes.size() == 1)
+                    for (const steering& to : due->newcomers) (void)steer_newcomers(to.listener, to.which);
                 let_go(*due);
                 each.changes.erase(due);
                 keeper_.retire_keys_before(*each.door, each.oldest_key);
