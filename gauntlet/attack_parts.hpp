@@ -57,5 +57,6 @@ outcome client_key_rotation(stage& s);
 outcome half_copied_directory(stage& s);
 outcome vanished_directory(stage& s);
 outcome routing_id_theft(stage& s);
+outcome routing_id_squat(stage& s);
 
 } // namespace gauntlet

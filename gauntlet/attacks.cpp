@@ -567,6 +567,11 @@ constexpr std::array rows{
            bare_keys::authenticator,
            "ROUTER_HANDOVER is on, so that a client who comes again gets its answers; nothing ties a name to a key",
            "answers that went to the thief", routing_id_theft, plotted::resident, repeated_on::a_new_one},
+    attack{"routing-id-squat", "B6 T6.1",
+           "has an accepted key, is there before another client, claims that one's routing id, and says nothing",
+           bare_keys::authenticator,
+           "ROUTER_HANDOVER is off, libzmq's default: a name that is taken stays with who has it",
+           "the owner's orders without an answer", routing_id_squat, plotted::resident, repeated_on::a_new_one},
 };
 
 } // namespace

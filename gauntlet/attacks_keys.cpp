@@ -95,6 +95,17 @@ void reload(stage& s) {
 
 bool is_let_in(stage& s, const char* who) { return s.accepted_peer(who, 500ms) != nullptr; }
 
+// How many of its orders are acknowledged to ben's peer, or to whom his receipts go instead.
+std::size_t receipts_of_ben(wire::curve_client& at, std::chrono::milliseconds patience) {
+    std::size_t many = 0;
+    for (const wire::deadline until{patience}; many != orders;) {
+        const auto receipt = at.receive_message(until);
+        if (!receipt) break;
+        many += receipt->size() == 1 && wire::to_text(receipt->front()).starts_with("ben ") ? 1U : 0U;
+    }
+    return many;
+}
+
 } // namespace
 
 outcome revoked_client(stage& s) {
@@ -252,21 +263,30 @@ outcome routing_id_theft(stage& s) {
     (void)mallory->send_message({"mallory 1", honest_body("mallory", 1)}, 1s);
     (void)s.server().await("mallory", 1, 500ms);
     if (!s.server().ask("answer", "answered")) throw wire::broken_setup{"the server does not answer"};
-    const auto answers = [](wire::curve_client& of, std::chrono::milliseconds patience) {
-        std::size_t ours = 0;
-        for (const wire::deadline until{patience}; ours != orders;) {
-            const auto receipt = of.receive_message(until);
-            if (!receipt) break;
-            ours += receipt->size() == 1 && wire::to_text(receipt->front()).starts_with("ben ") ? 1U : 0U;
-        }
-        return ours;
-    };
-    const std::size_t stolen = answers(*mallory, 500ms);
-    const std::size_t arrived = answers(*ben, 500ms);
+    const std::size_t stolen = receipts_of_ben(*mallory, 500ms);
+    const std::size_t arrived = receipts_of_ben(*ben, 500ms);
     return s.conclude({.held = stolen == 0 && arrived == orders,
-                       .text = stolen == 0 ? "a name that is taken stays with its owner"
+                       .text = stolen == 0 ? "names are given by the server, one to each connection"
                                            : "answers go to whoever claimed the name last",
                        .figure = of(stolen, orders)});
+}
+
+// Somebody is there first under the name that a client will come with, and says nothing.
+outcome routing_id_squat(stage& s) {
+    s.open_desk();
+    if (!s.server().ask("keep", "kept")) throw wire::broken_setup{"the server does not leave names with their owners"};
+    const auto mallory = s.accepted_peer("mallory", s.keys().server(), 3s, "ben's desk");
+    if (!mallory) throw wire::broken_setup{"the accepted key was not accepted"};
+    // libzmq gives names when the program looks at its socket: it does so for the honest peer's orders.
+    if (!s.server().ask("ping", "pong")) throw wire::broken_setup{"the server does not answer"};
+    const auto ben = s.accepted_peer("ben", s.keys().server(), 3s, "ben's desk");
+    if (!ben) throw wire::broken_setup{"the accepted key was not accepted"};
+    (void)orders_by_hand(s, *ben, "ben");
+    const std::size_t arrived = receipts_of_ben(*ben, 2s);
+    return s.conclude({.held = arrived == orders,
+                       .text = arrived == orders ? "names are given by the server: what a peer claims is not looked at"
+                                                 : "whoever has a name first makes its owner mute",
+                       .figure = of(orders - arrived, orders)});
 }
 
 } // namespace gauntlet

@@ -337,6 +337,10 @@ int desk(const std::string& security, const std::filesystem::path& home) {
                 if (at_once) send_receipts();
                 victim_lines::say(at_once ? "answered" : "delayed");
             }
+            if (command == "keep") {
+                desk.set(zmq::sockopt::router_handover, false); // as libzmq has it: a name stays with who has it
+                victim_lines::say("kept");
+            }
             revoke_if_told(*command, guard);
             if (victim_lines::argument(*command, "rotate")) rotate(desk, home); // there is no "both for a while"
             if (command == "stop") {

@@ -229,6 +229,7 @@ int desk(const std::string& home) {
                 at_once = command == "answer";
                 victim_lines::say(at_once ? "answered" : "delayed");
             }
+            if (command == "keep") victim_lines::say("kept"); // there is nothing to choose
             revoke_if_told(*command, ring);
             if (const auto window = victim_lines::argument(*command, "rotate")) {
                 desk.rotate(ih::certificate::load(home + "/server-next.key_secret"),

@@ -13,7 +13,8 @@ import sys
 
 # Rows, and processes of each program: where orders are acknowledged the honest client is one of them.
 ROWS = {"revoked-client": 1, "revoked-silent-subscriber": 1, "server-key-rotation": 2, "client-key-rotation": 2,
-        "half-copied-directory": 1, "vanished-directory": 1, "routing-id-theft": 2}
+        "half-copied-directory": 1, "vanished-directory": 1, "routing-id-theft": 2,
+        "routing-id-squat": 2}
 
 
 def main():

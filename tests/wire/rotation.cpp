@@ -178,6 +178,24 @@ TEST_CASE("two keys are served on one port for a while, then the next one alone"
     CHECK(who.tries(who.ben, who.server, port, 20) == 0);
 }
 
+TEST_CASE("a socket that was handed over serves its next key at the ports it was bound to", "[wire][M1.4]") {
+    const changing who;
+    ih::context context;
+    auto handed_over = [&] {
+        server_of<ih::router> server{context, who.serving()};
+        server.bind("tcp://127.0.0.1:*");
+        return server.detach();
+    }();
+    auto server = std::move(handed_over).attach();
+    const auto port = port_of(server);
+    wire::curve_client former{wire::connection::to(port), who.script(who.ben, "DEALER")};
+    REQUIRE(former.handshake(2s).accepted());
+    server.rotate(who.next.papers(), 0ms);
+    CHECK(former.tcp().closed_by_peer(soon));
+    CHECK(who.tries(who.ann, who.next, port, 1) == 1);
+    CHECK_THROWS_AS(server.rotate(who.next.papers(), 0ms), ih::error); // the present one
+}
+
 TEST_CASE("a key that is changed again before the window is over is served all the same", "[wire][M1.4]") {
     const changing who;
     const person last{"last"};

@@ -9,8 +9,8 @@
 #include <ironhouse/detail/abi.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
-#include <span>
 
 #include <zmq.h>
 
@@ -26,13 +26,26 @@ struct option_setting {
     bool readable = true;
 };
 
+/// Some of them. Not a std::span, whose first use costs every including file more than all of this header.
+struct option_settings {
+    constexpr option_settings() noexcept = default;
+    template <std::size_t N>
+    constexpr option_settings(const option_setting (&all)[N]) noexcept
+        : first{all}, last{all + N} {} // NOLINT(google-explicit-constructor)
+    [[nodiscard]] constexpr const option_setting* begin() const noexcept { return first; }
+    [[nodiscard]] constexpr const option_setting* end() const noexcept { return last; }
+
+    const option_setting* first = nullptr;
+    const option_setting* last = nullptr;
+};
+
 /// What the non-template parts need to know of a pattern.
 struct pattern_traits {
     int type;
     const char* name;
     bool sends;
     bool receives;
-    std::span<const option_setting> defaults;
+    option_settings defaults;
 };
 
 // Every socket: a finite linger, a short handshake, dead peers noticed by TCP itself, reconnects that back off.

@@ -6,11 +6,11 @@
 
 #include <ironhouse/detail/abi.hpp>
 
+#include <climits>
 #include <compare>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -128,9 +128,9 @@ private:
     Dl_info where{};
     if (::dladdr(reinterpret_cast<const void*>(&::zmq_version), &where) == 0 || where.dli_fname == nullptr)
         return false;
-    const std::unique_ptr<char, void (*)(void*)> resolved{::realpath(where.dli_fname, nullptr), &std::free};
-    if (resolved == nullptr) return false;
-    const std::string_view path{resolved.get()};
+    char resolved[PATH_MAX];
+    if (::realpath(where.dli_fname, resolved) == nullptr) return false;
+    const std::string_view path{resolved};
     const auto name = path.substr(path.rfind('/') + 1);
     return name.starts_with("libzmq.so.5") && (path.starts_with("/usr/lib/") || path.starts_with("/lib/"));
 }
@@ -139,16 +139,24 @@ private:
 /// version libzmq itself names is all that counts.
 [[nodiscard]] inline std::optional<std::string> installed_libzmq() {
     if (!libzmq_is_the_systems()) return std::nullopt;
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen("/var/lib/dpkg/status", "re"), &std::fclose};
-    if (file == nullptr) return std::nullopt;
+    struct opened {
+        opened() noexcept : file{std::fopen("/var/lib/dpkg/status", "re")} {}
+        opened(const opened&) = delete;
+        opened& operator=(const opened&) = delete;
+        ~opened() {
+            if (file != nullptr) std::fclose(file);
+        }
+        std::FILE* const file;
+    } const list;
+    if (list.file == nullptr) return std::nullopt;
     constexpr std::size_t longest = std::size_t{64} << 20;
     std::string status;
     char block[65536];
-    while (const std::size_t count = std::fread(block, 1, sizeof block, file.get())) {
+    while (const std::size_t count = std::fread(block, 1, sizeof block, list.file)) {
         if (status.size() + count > longest) return std::nullopt;
         status.append(block, count);
     }
-    if (std::ferror(file.get()) != 0) return std::nullopt;
+    if (std::ferror(list.file) != 0) return std::nullopt;
     return package_version(status, "libzmq5");
 }
 

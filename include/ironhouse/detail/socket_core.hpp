@@ -12,6 +12,7 @@
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/ipc_path.hpp>
 #include <ironhouse/detail/ownership.hpp>
+#include <ironhouse/detail/row.hpp>
 #include <ironhouse/detail/shared_port.hpp>
 #include <ironhouse/security/policy.hpp>
 #include <ironhouse/sentry/door.hpp>
@@ -27,7 +28,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <poll.h>
 #include <sodium/randombytes.h>
@@ -164,9 +164,13 @@ struct socket_core {
         std::swap(guarded, other.guarded);
         std::swap(gate, other.gate);
         std::swap(enrolled, other.enrolled);
-        std::swap(shield, other.shield);
+        shield.swap(other.shield);
+        std::swap(seal, other.seal);
         std::swap(traits, other.traits);
-        std::swap(connected, other.connected);
+        connected.swap(other.connected);
+        bound.swap(other.bound);
+        std::swap(shares_ports, other.shares_ports);
+        std::swap(keys, other.keys);
         std::swap(topics, other.topics);
     }
 
@@ -179,7 +183,8 @@ struct socket_core {
         traits = &pattern;
         limits = asked;
         type = pattern.type;
-        shield = std::move(with);
+        shield.reset(new armour{std::move(with)});
+        seal = shield->mechanism == mechanism::curve ? 33U : 0U;
         // A router's message, and a publisher's loss, take more than one call: for them no frame is short enough.
         fast_in = type == ZMQ_ROUTER ? 0 : static_cast<unsigned>(limits.in.frame + 1);
         fast_out = type == ZMQ_ROUTER || type == ZMQ_PUB || type == ZMQ_XPUB ? 0 : limits.out.frame + 1;
@@ -199,25 +204,25 @@ struct socket_core {
             harden(chosen);
             terms said;
             said.pattern = pattern.name;
-            if (shield.domain) said.domain = std::string{shield.domain->text()};
-            said.clients = shield.clients;
-            said.role = shield.role;
-            said.authenticates = shield.mechanism == mechanism::curve && shield.side == side::server;
-            said.client = shield.mechanism == mechanism::curve && shield.side == side::client;
+            if (shield->domain) said.domain = std::string{shield->domain->text()};
+            said.clients = shield->clients;
+            said.role = shield->role;
+            said.authenticates = shield->mechanism == mechanism::curve && shield->side == side::server;
+            said.client = shield->mechanism == mechanism::curve && shield->side == side::client;
             said.type = type;
             said.peers = std::max(limits.in.peers, limits.out.peers);
             said.queue = limits.in.queue;
             said.frames = static_cast<std::int64_t>(limits.in.frames);
             said.frame = static_cast<std::int64_t>(limits.in.frame);
-            said.waiver = shield.waiver;
+            said.waiver = shield->waiver;
             said.ipc_waiver = chosen.ipc_guard.waiver();
-            said.server_keys = shield.servers.size();
+            said.server_keys = shield->servers.size();
             said.drops_revoked = chosen.on_revocation == on_revocation::drop;
             enrolled = gate->enrol(std::move(said), handle);
             record = enrolled.get();
             // Written once more right before each bind and connect; now, so that a refusal comes from the constructor.
-            arm(handle, shield, record->zap_domain);
-            disarm(handle, shield);
+            arm(handle, *shield, record->zap_domain);
+            disarm(handle, *shield);
         } catch (...) {
             if (enrolled) {
                 ::zmq_socket_monitor(handle, nullptr, 0);
@@ -254,7 +259,7 @@ struct socket_core {
             return true;
         }
         record->bell.lower();
-        std::vector<std::string> mail, other_keys;
+        row<std::string> mail, other_keys;
         {
             const std::lock_guard held{record->lock};
             mail.swap(record->reconnect);
@@ -299,13 +304,13 @@ struct socket_core {
     }
 
     /// The next key beside the present ones, at every endpoint; after `window` it is the only one.
-    void rotate(certificate&& next, std::chrono::milliseconds window) {
+    void rotate(keypair&& next, std::chrono::milliseconds window) {
         begin("rotate", "the server's key");
         const std::string during = "rotate the server's key";
         if (window.count() < 0 || window > std::chrono::hours{24 * 366})
             throw error{error::misuse, during,
                         "the window is " + std::to_string(window.count()) + " ms; allowed are 0 ms to 366 days"};
-        if (next.public_key() == shield.identity->public_key())
+        if (next.public_key() == shield->identity->public_key())
             throw error{error::misuse, during, "the next key is the present one"};
         constexpr std::uint32_t most = 64;
         if (shares_ports)
@@ -337,7 +342,7 @@ struct socket_core {
         }
         row<steering> later;
         later.reserve(made.size());
-        shield.identity.emplace(std::move(next));
+        shield->identity.emplace(std::move(next));
         record->keys.store(++keys, std::memory_order_release);
         const forgets_the_secret after{*this};
         for (beside& each : made) {
@@ -355,9 +360,9 @@ struct socket_core {
     }
 
     /// A client's next key: what is connected is connected again under it.
-    void renew(certificate&& next) {
+    void renew(keypair&& next) {
         begin("renew", "the client's key");
-        shield.identity.emplace(std::move(next));
+        shield->identity.emplace(std::move(next));
         for (link& each : connected) {
             each.key = 0;
             open_again(each);
@@ -370,13 +375,13 @@ struct socket_core {
         if (static_cast<std::int64_t>(connected.size()) >= most)
             throw error{error::exhausted, std::string{"connect "} + text,
                         "the limits allow " + std::to_string(most) + " peers, and as many endpoints are connected"};
-        if (link_to(text) != connected.end())
+        if (link_to(text) != nullptr)
             throw error{error::misuse, std::string{"connect "} + text, "this endpoint is connected already"};
-        connected.push_back({text});
+        connected.push_back({text, 0});
         try {
             if (which != transport::inproc) gate->supervise(enrolled, text);
             const forgets_the_secret after{*this};
-            if (!shield.servers.empty()) shield.server = shield.servers.front();
+            if (!shield->servers.empty()) shield->server = shield->servers.front();
             arm_for(ipv6);
             if (::zmq_connect(handle, text) != 0) refuse("connect", text, ::zmq_errno());
         } catch (...) {
@@ -392,18 +397,28 @@ struct socket_core {
         {
             // What the sentry asked for is out of date: it would connect once more, only to be disconnected.
             const std::lock_guard held{record->lock};
-            std::erase(record->reconnect, text);
-            std::erase(record->next_key, text);
+            for (auto* const each : {&record->reconnect, &record->next_key})
+                each->erase_if([&](const std::string& endpoint) { return endpoint.compare(text) == 0; });
         }
         begin("disconnect", text);
-        const auto at = link_to(text);
-        if (at == connected.end())
+        link* const at = link_to(text);
+        if (at == nullptr)
             throw error{error::misuse, std::string{"disconnect "} + text, "this endpoint is not connected"};
         gate->release(enrolled, at->endpoint);
         // ENOENT: libzmq had given the connection up already.
         if (::zmq_disconnect(handle, text) != 0 && ::zmq_errno() != ENOENT) refuse("disconnect", text, ::zmq_errno());
         connected.erase(at);
         gate->look_again(enrolled);
+    }
+
+    /// Addresses a message to the latest connection of that name; false when there is none.
+    [[nodiscard]] bool address(any_message& m, std::string_view name) {
+        (void)must_look_up();
+        const std::lock_guard held{record->lock};
+        const enrolment::addressee* found = nullptr;
+        for (const auto& each : record->addressees)
+            if (each.name.compare(name) == 0) found = &each;
+        return found != nullptr && m.to({reinterpret_cast<const std::byte*>(found->id), sizeof found->id});
     }
 
     [[nodiscard]] std::string last_endpoint() {
@@ -627,6 +642,7 @@ struct socket_core {
     int type = 0;
     unsigned fast_in = 0;     // a single frame shorter than this is received by one call
     std::size_t fast_out = 0; // a single frame shorter than this is sent by one call
+    unsigned seal = 0;        // what CURVE adds to a frame
     bool bad_reply = false;   // a REQ's last answer broke a rule
     bool inproc = false;
     bool guarded = false;                     // some of its messages come over a network, and are accounted for
@@ -634,19 +650,19 @@ struct socket_core {
     std::uint32_t generation = 0;
     std::shared_ptr<door> gate;
     std::shared_ptr<enrolment> enrolled;
-    armour shield;
+    std::unique_ptr<armour> shield;
     const pattern_traits* traits = nullptr;
     struct link {
         std::string endpoint;
         std::size_t key = 0; // which of the servers' keys is tried
     };
-    std::vector<link> connected;
+    row<link> connected;
     struct listening {
         std::string at; // as it is bound
         transport by;
         std::uint32_t listeners; // one per key since then
     };
-    std::vector<listening> bound;
+    row<listening> bound;
     bool shares_ports = false;
     std::uint32_t keys = 0; // how often the server's key was changed
     int topics = 0;
@@ -682,7 +698,7 @@ private:
         constexpr std::int64_t curve_overhead = 33;
         const std::int64_t largest =
             std::max(handshake, static_cast<std::int64_t>(limits.in.frame) +
-                                    (shield.mechanism == mechanism::curve ? curve_overhead : 0));
+                                    (shield->mechanism == mechanism::curve ? curve_overhead : 0));
         set_option(handle, ZMQ_MAXMSGSIZE, &largest, sizeof largest, "ZMQ_MAXMSGSIZE");
         std::int64_t held = 0;
         std::size_t size = sizeof held;
@@ -727,12 +743,12 @@ private:
         explicit forgets_the_secret(const socket_core& core) noexcept : of{core} {}
         forgets_the_secret(const forgets_the_secret&) = delete;
         forgets_the_secret& operator=(const forgets_the_secret&) = delete;
-        ~forgets_the_secret() { disarm(of.handle, of.shield); }
+        ~forgets_the_secret() { disarm(of.handle, *of.shield); }
     };
 
     void arm_for(bool ipv6) {
         set_and_check(handle, ZMQ_IPV6, ipv6 ? 1 : 0, "ZMQ_IPV6");
-        arm(handle, shield, keys == 0 ? record->zap_domain : record->zap_domain + '/' + std::to_string(keys));
+        arm(handle, *shield, keys == 0 ? record->zap_domain : record->zap_domain + '/' + std::to_string(keys));
     }
 
     [[noreturn]] static void refuse(const char* what, const char* text, int code) {
@@ -744,15 +760,15 @@ private:
 
     // Nothing is lost that libzmq had not lost by giving up: it drops the queue of a connection it does not retry.
     void reconnect(const std::string& endpoint, bool with_next_key) {
-        const auto at = link_to(endpoint);
-        if (at == connected.end()) return;
-        if (with_next_key) at->key = (at->key + 1) % shield.servers.size();
+        link* const at = link_to(endpoint);
+        if (at == nullptr) return;
+        if (with_next_key) at->key = (at->key + 1) % shield->servers.size();
         open_again(*at);
     }
     void open_again(const link& which) {
         const forgets_the_secret after{*this};
         try {
-            if (!shield.servers.empty()) shield.server = shield.servers[which.key];
+            if (!shield->servers.empty()) shield->server = shield->servers[which.key];
             arm_for(which.endpoint.find('[') != std::string::npos);
         } catch (const error&) {
             die("libzmq no longer takes options it took when the socket was opened");
@@ -761,10 +777,8 @@ private:
         if (::zmq_connect(handle, which.endpoint.c_str()) == 0)
             gate->report(reason::reconnected, *record, which.endpoint);
     }
-    [[nodiscard]] std::vector<link>::iterator link_to(std::string_view endpoint) noexcept {
-        auto at = connected.begin();
-        while (at != connected.end() && at->endpoint != endpoint) ++at;
-        return at;
+    [[nodiscard]] link* link_to(std::string_view endpoint) noexcept {
+        return connected.find([&](const link& each) { return each.endpoint.compare(endpoint) == 0; });
     }
 
     [[nodiscard]] bool fits(const any_message& m) const noexcept {
@@ -878,7 +892,7 @@ private:
 
     // A frame as it was on the line: sealed, and with its length in front.
     [[nodiscard]] std::size_t on_the_line(std::size_t size) const noexcept {
-        const std::size_t sealed = size + (shield.mechanism == mechanism::curve ? 33U : 0U);
+        const std::size_t sealed = size + seal;
         return sealed + (sealed > 255 ? 9U : 2U);
     }
     // A message of one frame; in calm, and where nothing is added to it on its way, two numbers grow.

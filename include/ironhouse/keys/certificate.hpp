@@ -413,6 +413,8 @@ public:
     /// The key to keep.
     [[nodiscard]] const secret_key& secret() const& noexcept { return secret_; }
     const secret_key& secret() && = delete;
+    /// Both keys, without name and terms; the certificate is used up.
+    [[nodiscard]] keypair take_keys() && noexcept { return keypair{std::move(secret_), public_.key()}; }
     /// The key, as people compare it.
     [[nodiscard]] std::string fingerprint() const { return public_.fingerprint(); }
     /// Not accepted earlier than this.
@@ -493,11 +495,11 @@ template <class Take> void each_listed(std::string_view list, Take take) {
             field = parse_time(item.value);
             if (!field) refuse(error::rejected, during, {item.name, " is not a time like 2027-01-01T00:00:00Z"});
         } else if (named("roles")) {
-            each_listed(item.value, [&](std::string_view role) { terms.roles.emplace_back(role); });
+            each_listed(item.value, [&](std::string_view role) { terms.roles.push_back(std::string{role}); });
         } else if (named("domains")) {
-            each_listed(item.value, [&](std::string_view domain) { terms.domains.emplace_back(domain); });
+            each_listed(item.value, [&](std::string_view domain) { terms.domains.push_back(std::string{domain}); });
         } else if (named("patterns")) {
-            each_listed(item.value, [&](std::string_view pattern) { terms.patterns.emplace_back(pattern); });
+            each_listed(item.value, [&](std::string_view pattern) { terms.patterns.push_back(std::string{pattern}); });
         } else if (named("from")) {
             each_listed(item.value, [&](std::string_view range) {
                 address_range made = address_range_access::blank();

@@ -91,6 +91,7 @@ public:
     [[nodiscard]] secret_key take_secret() && noexcept { return std::move(secret_); }
 
 private:
+    friend class certificate;
     keypair(secret_key&& secret, const ironhouse::public_key& derived) noexcept
         : secret_{std::move(secret)}, public_{derived} {}
 

@@ -181,13 +181,10 @@ public:
             const std::uint64_t right = static_cast<const place*>(b)->hash;
             return static_cast<int>(left > right) - static_cast<int>(left < right);
         }
-        std::unique_ptr<place[]> sorted(comparison how) const {
-            std::unique_ptr<place[]> places{new place[size() + 1]};
-            for (std::size_t at = 0; at < size(); ++at) {
-                places[at] = {detail::keyed_hash(entries_[at].key.raw().data()), &entries_[at]};
-            }
-            std::qsort(places.get(), size(), sizeof(place), how);
-            return places;
+        void sort(detail::row<place>& places, comparison how) const {
+            places.reserve(size());
+            for (const entry& each : entries_) places.push_back({detail::keyed_hash(each.key.raw().data()), &each});
+            if (size() != 0) std::qsort(places.data(), size(), sizeof(place), how);
         }
 
         snapshot(std::vector<entry>&& given, error::kind why, const std::string& during) : entries_{std::move(given)} {
@@ -202,8 +199,8 @@ public:
                     {e.not_before, e.not_after, e.roles, e.from, e.connections, e.domains, e.patterns});
                 if (!terms.empty()) detail::refuse(why, during, {"\"", e.name, "\": ", terms});
             }
-            by_name_ = sorted(&compare_names);
-            by_key_ = sorted(&compare_hashes);
+            sort(by_name_, &compare_names);
+            sort(by_key_, &compare_hashes);
             for (std::size_t at = 1; at < size(); ++at) {
                 const std::string& name = by_name_[at].at->name;
                 if (name.compare(by_name_[at - 1].at->name) == 0) {
@@ -222,8 +219,8 @@ public:
         }
 
         std::vector<entry> entries_;
-        std::unique_ptr<place[]> by_name_;
-        std::unique_ptr<place[]> by_key_;
+        detail::row<place> by_name_;
+        detail::row<place> by_key_;
     };
 
     /// Not a way in: use of() or from_directory().

@@ -19,7 +19,7 @@
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,7 +32,7 @@ class admitted {
 public:
     /// \param ring  Who may come in.
     // NOLINTNEXTLINE(google-explicit-constructor): written as `.clients = keyring::from_directory(...)`
-    admitted(keyring ring) noexcept : ring_{std::move(ring)} {}
+    admitted(keyring ring) : ring_{new keyring{std::move(ring)}} {}
     /// \param waiver  An insecure::any_client: everybody, with the reason why.
     template <std::same_as<insecure::any_client> Anyone>
     // NOLINTNEXTLINE(google-explicit-constructor)
@@ -40,7 +40,7 @@ public:
 
 private:
     template <class Owed> friend struct basic_curve_server;
-    std::optional<keyring> ring_;
+    std::shared_ptr<const keyring> ring_;
     const char* waiver_ = nullptr;
 };
 
@@ -148,7 +148,7 @@ template <class Owed> struct basic_curve_server {
         worn.domain = domain;
         worn.clients = std::move(clients.ring_);
         worn.waiver = clients.waiver_;
-        worn.identity.emplace(std::move(identity));
+        worn.identity.emplace(std::move(identity).take_keys());
         return worn;
     }
 };
@@ -171,7 +171,7 @@ template <class Owed> struct basic_curve_client {
         detail::armour worn;
         worn.mechanism = detail::mechanism::curve;
         worn.side = detail::side::client;
-        worn.identity.emplace(std::move(identity));
+        worn.identity.emplace(std::move(identity).take_keys());
         worn.servers = std::move(server.keys_);
         worn.server.emplace(worn.servers.front());
         return worn;

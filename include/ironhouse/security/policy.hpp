@@ -8,13 +8,14 @@
 #include <ironhouse/core/endpoint.hpp>
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
-#include <ironhouse/keys/certificate.hpp>
-#include <ironhouse/keys/keyring.hpp>
+#include <ironhouse/fwd.hpp>
+#include <ironhouse/keys/keypair.hpp>
 #include <ironhouse/keys/public_key.hpp>
 
 #include <concepts>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -34,14 +35,15 @@ inline constexpr int zap_enforce_domain = 93;
 enum class mechanism : std::uint8_t { null, curve };
 enum class side : std::uint8_t { server, client, none };
 
-/// A policy, no longer a template: what the socket and the sentry work with.
+/// A policy, no longer a template: what the socket and the sentry work with. A ring and a certificate are known here by
+/// their names only, so that who includes a socket does not parse how files are read.
 struct armour {
     detail::mechanism mechanism = mechanism::null;
     detail::side side = side::none;
     std::optional<ironhouse::domain> domain;
-    std::optional<keyring> clients; // none on a server: every key is let in, and `waiver` says why
-    std::string role;               // that a client's key must have; empty: none
-    std::optional<certificate> identity;
+    std::shared_ptr<const keyring> clients; // none on a server: every key is let in, and `waiver` says why
+    std::string role;                       // that a client's key must have; empty: none
+    std::optional<keypair> identity;
     std::optional<public_key> server; // the one it believes in at the moment, of
     std::vector<public_key> servers;  // these
     const char* waiver = nullptr;     // the reason given to insecure.hpp

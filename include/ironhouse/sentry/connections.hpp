@@ -46,7 +46,6 @@ struct connection {
     std::uint64_t generation = 0; // with the runtime: what its number is registered by
     bool outgoing = false;
     bool served = false;         // it has been established
-    bool missed = false;         // libzmq has closed it, as far as could be seen, and has not said so yet
     std::uint64_t serial = 0;    // of its handshake; 0 until then, and where nobody authenticates
     std::string who = {};        // the key's name in the ring, or its fingerprint
     std::int64_t server_key = 0; // under which of the server's keys it came in
@@ -54,11 +53,14 @@ struct connection {
     std::chrono::sys_seconds until = std::chrono::sys_seconds::max(); // then it may not stay
     bool revoked = false;                                             // it may not stay
     account books = {};                                               // with the guard
+    std::uint64_t missed = 0;    // when libzmq was first seen to have closed it without having said so
     std::uint64_t suspect = 0;   // when it was first seen to have sent too much for a handshake
     std::uint64_t gone_when = 0; // departed: once the owner has received so many messages, nothing of it is left
 
     // Event-driven: an idle connection is armed and not looked at; an active one is looked at until it has been quiet.
     bool active = false;
+    bool queued = false;    // its place is among those that are looked at, also when the one that was there is gone
+    bool listed = false;    // in the epoll set
     std::uint8_t quiet = 0; // looks in a row that saw nothing
     std::uint8_t skip = 0;  // looks to leave out
 };
@@ -118,6 +120,7 @@ public:
             where = free_.back();
             free_.pop_back();
         }
+        made.queued = slots_[where].queued;
         slots_[where] = std::move(made);
         ++used_;
         if (static_cast<std::size_t>(number) >= by_number_.size())
@@ -152,7 +155,9 @@ public:
         if (gone.number >= 0 && static_cast<std::size_t>(gone.number) < by_number_.size() &&
             by_number_[static_cast<std::size_t>(gone.number)] == i)
             by_number_[static_cast<std::size_t>(gone.number)] = none;
+        const bool queued = gone.queued;
         gone = connection{};
+        gone.queued = queued;
         free_.push_back(i);
         --used_;
     }
@@ -176,15 +181,15 @@ public:
     }
 
     /// Tells fd() to wake when this connection has something to read, once.
-    void arm(index i, bool anew) noexcept {
+    void arm(index i) noexcept {
 #if defined(__linux__)
         epoll_event wanted{};
         wanted.events = EPOLLIN | EPOLLONESHOT;
         wanted.data.u64 = (slots_[i].cookie << 32) | i;
-        ::epoll_ctl(epoll_, anew ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, slots_[i].held, &wanted);
+        ::epoll_ctl(epoll_, std::exchange(slots_[i].listed, true) ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, slots_[i].held,
+                    &wanted);
 #else
         (void)i;
-        (void)anew;
 #endif
     }
     /// Which idle connections have something to read now; at most 64 at a time.
@@ -228,7 +233,7 @@ private:
     void let_go(connection& gone) noexcept {
         // Closing a descriptor that is not the last one of its connection does not take it out of an epoll set.
 #if defined(__linux__)
-        if (gone.held >= 0) ::epoll_ctl(epoll_, EPOLL_CTL_DEL, gone.held, nullptr);
+        if (gone.held >= 0 && gone.listed) ::epoll_ctl(epoll_, EPOLL_CTL_DEL, gone.held, nullptr);
 #endif
         if (gone.held >= 0) ::close(std::exchange(gone.held, -1));
     }

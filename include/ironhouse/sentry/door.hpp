@@ -7,7 +7,7 @@
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/row.hpp>
 #include <ironhouse/detail/wake.hpp>
-#include <ironhouse/keys/keyring.hpp>
+#include <ironhouse/fwd.hpp>
 #include <ironhouse/sentry/events.hpp>
 
 #include <atomic>
@@ -30,9 +30,9 @@ enum attention : std::uint32_t { nothing = 0, mail = 1, closing = 2, question = 
 /// What a socket tells the sentry about itself when it opens.
 struct terms {
     const char* pattern = "";
-    std::string domain;             // empty where nobody is authenticated
-    std::optional<keyring> clients; // none: every key is let in, if `authenticates`
-    std::string role;               // that a client's key must have; empty: none
+    std::string domain;                     // empty where nobody is authenticated
+    std::shared_ptr<const keyring> clients; // none: every key is let in, if `authenticates`
+    std::string role;                       // that a client's key must have; empty: none
     bool authenticates = false;
     bool client = false; // of CURVE: what is at the other end must prove itself
     const char* waiver = nullptr;
@@ -101,8 +101,8 @@ struct enrolment {
 
     std::mutex lock; // guards what follows
     // The owner's mailbox: endpoints to connect again. libzmq sockets are not touched from the sentry's thread.
-    std::vector<std::string> reconnect;
-    std::vector<std::string> next_key; // and those to connect again with the next of the servers' keys
+    row<std::string> reconnect;
+    row<std::string> next_key; // and those to connect again with the next of the servers' keys
     // Bytes received by handshake's serial number; where there is none, by descriptor number, counted down from -1.
     struct share {
         std::int64_t whose;
@@ -115,6 +115,13 @@ struct enrolment {
         enum : std::uint8_t { more, ended, nothing_left } has;
     };
     row<unwanted> dropped;
+    // Of a router: who is there, by the routing id that was given. Before the first message of each; the latest one last.
+    struct addressee {
+        std::uint64_t serial;
+        std::string name;
+        unsigned char id[16];
+    };
+    row<addressee> addressees;
 };
 
 /// What a socket asks of the sentry. Every call is made on the socket's owner thread.

@@ -10,6 +10,7 @@
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/kernel_socket.hpp>
 #include <ironhouse/detail/row.hpp>
+#include <ironhouse/keys/keyring.hpp>
 #include <ironhouse/sentry/admission.hpp>
 #include <ironhouse/sentry/connections.hpp>
 #include <ironhouse/sentry/door.hpp>
@@ -158,7 +159,7 @@ public:
             if (gate_.exact() && cookie_of(number) == one.cookie) one.generation = gate_.watch(number);
             if (runtime_generation(number, one.cookie) != one.generation) one.generation = 0;
             allow(at, one, guard_budget::handshake);
-            table_.arm(it, true);
+            watch(it);
             return;
         }
         ++at.half_open;
@@ -184,7 +185,7 @@ public:
         } else if (at.half_open > at.most_half_open()) {
             (void)evict(it);
         }
-        table_.arm(it, true);
+        watch(it); // its handshake is under way
     }
 
     /// How a connection ended; nothing when that was said already.
@@ -286,6 +287,20 @@ public:
             first = &each;
         }
         return *first;
+    }
+    /// A router may send to it by its name from now on.
+    void announce(ward& at, std::string_view name, std::uint64_t serial, const unsigned char (&id)[16]) {
+        enrolment::addressee one{serial, std::string{name}, {}};
+        std::memcpy(one.id, id, sizeof one.id);
+        const std::lock_guard held{at.who->lock};
+        at.who->addressees.push_back(std::move(one));
+    }
+    /// No longer.
+    void withdraw(ward& at, std::uint64_t serial) noexcept {
+        if (serial == 0 || at.who->what.type != ZMQ_ROUTER) return;
+        const std::lock_guard held{at.who->lock};
+        if (auto* const one = at.who->addressees.find([&](const auto& each) { return each.serial == serial; }))
+            at.who->addressees.erase(one);
     }
     /// One of them was let in, and it is not known which: it would be served without being counted. They come again.
     void show_out_all(ward& at, const row<candidate>& of) {
@@ -397,6 +412,7 @@ public:
         connection& one = table_.at(i);
         if (one.stage == stage::leaving) return;
         count(at, i, -1);
+        withdraw(at, one.serial);
         one.stage = stage::leaving;
         (void)runtime_cut(one.number, one.generation); // what the kernel still has of it is not read any more
         if (one.held < 0) return;
@@ -406,10 +422,10 @@ public:
 
     // ---- looking after connections ---------------------------------------------------------------------------------
 
-    /// `awake`: fd() was readable.
-    void work(bool awake) {
+    /// `awake`: fd() was readable. `heard`: all that libzmq had said of connections until now was.
+    void work(bool awake, bool heard) {
         const auto now = clock::now();
-        ++works_;
+        hearings_ += heard ? 1 : 0;
         hear_the_gate(now);
         awake_.clear();
         if (awake) table_.awake(awake_);
@@ -560,6 +576,7 @@ private:
         if (!at.is_read()) at.eye.forget(one.books);
         if (one.outgoing && at.ahead != 0) --at.ahead; // its event may never come
         count(at, i, -1);
+        withdraw(at, one.serial);
         if (one.revoked && at.who->what.drops_revoked) {
             const std::lock_guard held{at.who->lock};
             for (auto& each : at.who->dropped)
@@ -587,25 +604,26 @@ private:
         return true;
     }
 
+    // Where nothing can be learnt about it, there is nothing to watch.
+    void watch(index i) {
+        if (on_ && is_counted(table_.at(i))) watch_closely(i);
+    }
     void watch_closely(index i) {
         connection& one = table_.at(i);
         if (active_.empty()) next_round_ = clock::now() + pace;
         one.active = true;
         one.quiet = one.skip = 0;
-        active_.push_back(i);
+        if (!std::exchange(one.queued, true)) active_.push_back(i);
     }
     void look_at_newly_active(index i, time now) {
         connection& one = table_.at(i);
         ward* const at = ward_of(one.socket);
         if (at == nullptr) return;
-        if (one.stage == stage::half_open) {
-            if (too_long_a_handshake(one)) return turn_away(*at, i, reason::cut_long_handshake);
-            if (!one.outgoing) return table_.arm(i, false); // each of its few steps is looked at, at once
-        }
-        if (!on_ || !is_counted(one)) return;
+        if (traffic seen; one.stage == stage::half_open && look(one, seen) && is_too_long_a_handshake(one, seen))
+            return turn_away(*at, i, reason::cut_long_handshake);
         // What may have been commands since the last look is let go by the next one; not what an idle hour would come to.
         one.looked_at = std::max(one.looked_at, now - 2 * now_and_then);
-        watch_closely(i);
+        watch(i);
     }
     // The kernel wakes nobody for what libzmq's thread has read by then, so a connection that sends little at a time may pass
     // for an idle one.
@@ -617,14 +635,12 @@ private:
         else
             one.looked_at = now;
     }
-    // Twice, and not in the same work(): in between, all that libzmq had to say was heard, and that may be that the handshake
-    // is over.
-    [[nodiscard]] bool too_long_a_handshake(connection& one) const noexcept {
-        traffic seen;
-        if (one.stage != stage::half_open || !is_counted(one) || !look(one, seen)) return false;
+    // Twice, and in between all that libzmq had to say was heard: that may be that the handshake is over.
+    [[nodiscard]] bool is_too_long_a_handshake(connection& one, const traffic& seen) const noexcept {
+        if (one.stage != stage::half_open) return false;
         if (seen.consumed <= static_cast<std::uint64_t>(guard_budget::handshake)) return false;
-        if (one.suspect == 0) one.suspect = works_;
-        return one.suspect != works_;
+        if (one.suspect == 0) one.suspect = hearings_;
+        return one.suspect != hearings_;
     }
 
     /// Looks at every active connection, then judges.
@@ -635,6 +651,7 @@ private:
             connection& one = table_.at(i);
             ward* const at = one.active ? ward_of(one.socket) : nullptr;
             if (at == nullptr || !still_active(*at, i, now)) {
+                one.queued = false;
                 active_[n] = active_.back();
                 active_.pop_back();
                 continue;
@@ -656,7 +673,7 @@ private:
         }
         traffic seen;
         if (!look(one, seen)) return one.active = false;
-        if (too_long_a_handshake(one)) {
+        if (is_too_long_a_handshake(one, seen)) {
             turn_away(at, i, reason::cut_long_handshake);
             return one.active = false;
         }
@@ -683,7 +700,7 @@ private:
         // Quiet, and nothing of it waits for the owner to read: the kernel will say when it is not.
         if (at.eye.watchful() || one.stage == stage::leaving) return true;
         one.active = false;
-        table_.arm(i, false);
+        table_.arm(i);
         return false;
     }
 
@@ -837,8 +854,9 @@ private:
         table_.each([&](index i, connection& one) {
             if (one.stage == stage::departed) return;
             if (connection_table::libzmq_has(one)) return look_at_quietly_active(i, now);
-            // Its event may be on its way; by the next time all that libzmq has said until now will have been read.
-            if (!std::exchange(one.missed, true)) {
+            // Its event may be on its way, until all that libzmq has said by now has been heard.
+            if (one.missed == 0) one.missed = hearings_;
+            if (one.missed == hearings_) {
                 in_doubt = true;
                 return;
             }
@@ -865,7 +883,7 @@ private:
     row<enrolment::share> shares_;
     time next_round_{}, trimmed_{};
     std::optional<time> next_check_, trim_at_, next_review_;
-    std::uint64_t works_ = 0; // how often it has worked
+    std::uint64_t hearings_ = 1; // how often all that libzmq had said was heard
     int checks_soon_ = 0, trims_ = 0;
     bool on_ = true;
 };

@@ -6,6 +6,7 @@
 
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/background_thread.hpp>
 #include <ironhouse/detail/files.hpp>
 #include <ironhouse/detail/refuse.hpp>
 #include <ironhouse/detail/row.hpp>
@@ -22,12 +23,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 
-#include <csignal>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #if defined(__linux__)
@@ -65,7 +63,7 @@ public:
     ~ring_watch() {
         stop_.store(true, std::memory_order_relaxed);
         if (own_) own_->raise();
-        if (thread_.joinable()) thread_.join();
+        if (thread_.runs()) thread_.join();
         if (notify_ >= 0) ::close(notify_);
     }
 
@@ -80,7 +78,7 @@ public:
         }
         followed_.push_back({ring, 1});
         try {
-            if (!thread_.joinable()) start();
+            if (!thread_.runs()) start();
         } catch (...) {
             followed_.pop_back();
             throw;
@@ -131,25 +129,13 @@ private:
 #if defined(__linux__)
         if (pace_.told && notify_ < 0) notify_ = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK); // else by polling alone
 #endif
-        // The application's signal handlers run on the application's threads.
-        sigset_t all, before;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before);
-        try {
-            thread_ = std::thread{[this] { run(); }};
-        } catch (...) {
-            ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-            throw error{error::exhausted, "follow a keyring", "the system has no thread to give"};
-        }
-        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        thread_.start(
+            "ironhouse-keys", "follow a keyring", [](void* self) { static_cast<ring_watch*>(self)->run(); }, this);
     }
 
     // ---- the thread ------------------------------------------------------------------------------------------------
 
     void run() noexcept {
-#if defined(__linux__)
-        ::pthread_setname_np(::pthread_self(), "ironhouse-keys");
-#endif
         while (!stop_.load(std::memory_order_relaxed)) {
             auto until = clock::now() + pace_.poll;
             try {
@@ -403,7 +389,7 @@ private:
     row<ring_finding> findings_;
 
     row<post> posts_; // the thread's only
-    std::thread thread_;
+    background_thread thread_;
 };
 
 } // namespace ironhouse::inline IRONHOUSE_ABI::detail

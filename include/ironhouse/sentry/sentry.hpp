@@ -7,6 +7,7 @@
 
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
+#include <ironhouse/detail/background_thread.hpp>
 #include <ironhouse/detail/ownership.hpp>
 #include <ironhouse/detail/row.hpp>
 #include <ironhouse/detail/runtime_check.hpp>
@@ -14,6 +15,7 @@
 #include <ironhouse/detail/sodium.hpp>
 #include <ironhouse/detail/user_mark.hpp>
 #include <ironhouse/detail/wake.hpp>
+#include <ironhouse/keys/keyring.hpp>
 #include <ironhouse/sentry/admission.hpp>
 #include <ironhouse/sentry/door.hpp>
 #include <ironhouse/sentry/doorkeeper.hpp>
@@ -38,9 +40,7 @@
 #include <thread>
 #include <utility>
 
-#include <csignal>
 #include <poll.h>
-#include <pthread.h>
 #include <sodium/randombytes.h>
 #include <unistd.h>
 #include <zmq.hpp>
@@ -62,20 +62,12 @@ public:
         zap_.set(zmq::sockopt::router_mandatory, true);
         try {
             zap_.bind("inproc://zeromq.zap.01");
+            zap_fd_ = zap_.get(zmq::sockopt::fd);
         } catch (const zmq::error_t& refused) {
             throw error{error::unavailable, "bind the ZAP handler", refused.what(), refused.num()};
         }
-        // The application's signal handlers run on the application's threads.
-        sigset_t all, before;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before);
-        try {
-            thread_ = std::thread{[this] { run(); }};
-        } catch (...) {
-            ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-            throw error{error::exhausted, "start the sentry", "the system has no thread to give"};
-        }
-        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        thread_.start(
+            "ironhouse", "start the sentry", [](void* self) { static_cast<sentry*>(self)->run(); }, this);
     }
     sentry(const sentry&) = delete;
     sentry& operator=(const sentry&) = delete;
@@ -332,9 +324,6 @@ private:
     // ---- the sentry's thread ---------------------------------------------------------------------------------------
 
     void run() noexcept {
-#if defined(__linux__)
-        ::pthread_setname_np(::pthread_self(), "ironhouse"); // as top and gdb show it
-#endif
         for (;;) {
             try {
                 const work now = wait();
@@ -344,11 +333,11 @@ private:
                     last = take_commands();
                     read_monitors();
                     review_rings();
-                    serve_newcomers();
-                    collect_counts();
                 }
+                if (now.everything || now.newcomers) serve_newcomers();
+                if (now.everything) collect_counts();
                 change_keys();
-                keeper_.work(now.awake);
+                keeper_.work(now.awake, now.heard);
                 keep_connected();
                 herald_.flush(clock::now(), last);
                 if (last) break;
@@ -369,15 +358,21 @@ private:
     // What there is to do. A look at busy connections is due every other millisecond, and needs none of the rest.
     struct work {
         bool everything; // somebody said something, or an answer is still to be settled
+        bool newcomers;  // somebody may ask to be let in
+        bool heard;      // libzmq's events have been, or there were none
         bool awake;      // an idle connection has something to look at
     };
     work wait() {
         polled_.clear();
         polled_.push_back({bell_.fd(), POLLIN, 0});
-        // Each is read until nothing is left before the next wait, as libzmq's descriptors ask for.
-        for (const watched& each : watched_) polled_.push_back({each.fd, POLLIN, 0});
-        if (zap_ && !unsettled_) polled_.push_back({zap_.get(zmq::sockopt::fd), POLLIN, 0});
+        // Each is read until nothing is left before the next wait, as libzmq's descriptors ask for. What becomes of connections
+        // is heard once a millisecond, unless somebody asks to be let in: to be woken costs more than what is heard.
+        const bool hears = clock::now() >= heard_ + moment;
+        if (hears)
+            for (const watched& each : watched_) polled_.push_back({each.fd, POLLIN, 0});
         const std::size_t of_others = polled_.size();
+        const bool listens = zap_ && !unsettled_;
+        if (listens) polled_.push_back({zap_fd_, POLLIN, 0});
         if (keeper_.fd() >= 0) polled_.push_back({keeper_.fd(), POLLIN, 0});
         auto until = herald_.next();
         if (const auto soon = keeper_.next(); soon && (!until || *soon < *until)) until = soon;
@@ -386,20 +381,26 @@ private:
         for (const watched& each : watched_)
             for (const change& next : each.changes)
                 if (!until || next.at < *until) until = next.at;
+        if (!hears && (!until || heard_ + moment < *until)) until = heard_ + moment;
         if (unsettled_) until = clock::now() + std::chrono::milliseconds{1};
         int timeout = -1;
         if (until) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - clock::now());
             timeout = static_cast<int>(std::clamp<std::chrono::milliseconds::rep>(left.count(), 0, 3'600'000));
         }
-        work found{unsettled_.has_value(), false};
+        work found{unsettled_.has_value(), false, hears, false};
         const int woke = ::poll(polled_.data(), static_cast<nfds_t>(polled_.size()), timeout);
         if (woke < 0)
             found.everything = true; // more descriptors than the program now allows itself: look at all of them
-        if (woke <= 0) return found;
+        if (woke <= 0) {
+            found.heard = found.heard || found.everything;
+            return found;
+        }
         if (polled_.front().revents != 0) bell_.lower();
         for (std::size_t i = 0; i != of_others; ++i) found.everything = found.everything || polled_[i].revents != 0;
-        found.awake = of_others != polled_.size() && polled_.back().revents != 0;
+        found.heard = found.heard || found.everything;
+        found.newcomers = listens && polled_[of_others].revents != 0;
+        found.awake = keeper_.fd() >= 0 && polled_.back().revents != 0;
         return found;
     }
 
@@ -522,7 +523,7 @@ private:
                 domain = at->who->what.domain;
                 const terms& what = at->who->what;
                 const std::int64_t server_key = at->who->key_asked_for(asked->domain);
-                judged = decide(*asked, what.clients ? &*what.clients : nullptr,
+                judged = decide(*asked, what.clients.get(),
                                 {what.domain, what.pattern, what.role, address,
                                  std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())});
                 judged.server_key = server_key;
@@ -551,6 +552,7 @@ private:
                 metadata = zap_property(user_property, user);
                 user.clear();
             }
+            give_a_routing_id(*at, judged.who, serial, metadata);
         }
         // Counted before the answer, so that whoever receives a client's first message finds it counted; told after it.
         const event decision{judged.why, 1, number, domain, judged.who, address, {}};
@@ -565,6 +567,7 @@ private:
                 zap_.send(zmq::buffer(frame),
                           &frame == std::end(reply) - 1 ? zmq::send_flags::none : zmq::send_flags::sndmore);
         } catch (const zmq::error_t&) {
+            if (judged.admitted()) keeper_.withdraw(*at->door, serial);
             return; // the connection is gone, and with it whoever asked
         }
         herald_.pass_on(decision, clock::now());
@@ -579,6 +582,16 @@ private:
         unsettled_.emplace(
             unsettled{number, std::move(whose), others, std::move(judged), serial, clock::now() + settling});
         (void)settle();
+    }
+    // Where answers go by routing id, each connection has one that was drawn for it: what the authenticator says of a peer comes
+    // after what the peer says of itself. Nobody has another's, or takes one that somebody else would have had.
+    void give_a_routing_id(watched& at, std::string_view name, std::uint64_t serial, std::string& metadata) {
+        if (at.who->what.type != ZMQ_ROUTER && at.who->what.type != ZMQ_REP) return;
+        unsigned char id[16];
+        ::randombytes_buf(id, sizeof id);
+        id[0] |= 1; // those that begin with zero are libzmq's
+        metadata += zap_property("Identity", {reinterpret_cast<const char*>(id), sizeof id});
+        if (at.who->what.type == ZMQ_ROUTER) keeper_.announce(*at.door, name, serial, id);
     }
     // A refusal that another time need not meet.
     static bool is_passing(reason why) noexcept {
@@ -606,7 +619,10 @@ private:
         const unsettled done = std::move(*unsettled_);
         unsettled_.reset();
         if (it == connection_table::none) {
-            if (at != nullptr && done.judged.admitted()) keeper_.show_out_all(*at->door, done.whose);
+            if (at != nullptr && done.judged.admitted()) {
+                keeper_.withdraw(*at->door, done.serial);
+                keeper_.show_out_all(*at->door, done.whose);
+            }
             return true;
         }
         if (done.judged.admitted())
@@ -658,6 +674,7 @@ private:
 
     void read_monitors() {
         for (watched& each : watched_) read_monitor(each);
+        heard_ = clock::now();
     }
 
     void read_monitor(watched& each) {
@@ -761,7 +778,7 @@ private:
 
     struct domain_claim {
         std::string name;
-        std::optional<keyring> clients;
+        std::shared_ptr<const keyring> clients;
         std::size_t sockets;
     };
 
@@ -773,6 +790,7 @@ private:
     zmq::context_t context_;
     herald herald_;
     zmq::socket_t zap_;
+    int zap_fd_ = -1;
 
     std::mutex lock_; // guards what follows, up to the blank line
     row<command> commands_;
@@ -790,10 +808,11 @@ private:
     doorkeeper keeper_;
     row<watched> watched_;
     std::optional<unsettled> unsettled_;
+    clock::time_point heard_{}; // the monitors
     row<pollfd> polled_;
     std::uint64_t handshakes_admitted_ = 0;
 
-    std::thread thread_; // last: it uses everything above
+    background_thread thread_; // last: it uses everything above
 };
 
 } // namespace ironhouse::inline IRONHOUSE_ABI::detail

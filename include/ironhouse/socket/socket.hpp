@@ -181,8 +181,9 @@ public:
     /// \threads  The owner.
     /// \secrets  The former key stays in libzmq's listeners until the socket closes; it opens nothing after the window.
     /// \maps     SO_REUSEPORT, ZMQ_USE_FD, a ZAP domain for each key, SO_ATTACH_REUSEPORT_CBPF. Linux alone.
-    void rotate(certificate next, std::chrono::milliseconds window) requires is_a_curve_server<Security> {
-        core_.rotate(std::move(next), window);
+    template <std::same_as<certificate> Certificate>
+    void rotate(Certificate next, std::chrono::milliseconds window) requires is_a_curve_server<Security> {
+        core_.rotate(std::move(next).take_keys(), window);
     }
 
     /// A client's next key: every endpoint is connected again under it, at once. Both keys should be welcome for a while.
@@ -192,7 +193,9 @@ public:
     /// \threads  The owner. What is queued goes out under the former key first; what came in and was not received is
     ///           lost: receive until nothing is left before.
     /// \maps     zmq_disconnect, zmq_connect
-    void renew(certificate next) requires is_a_curve_client<Security> { core_.renew(std::move(next)); }
+    template <std::same_as<certificate> Certificate> void renew(Certificate next) requires is_a_curve_client<Security> {
+        core_.renew(std::move(next).take_keys());
+    }
 
     /// Connects to an endpoint, and keeps it connected: libzmq's own retries, and ours where it gives up.
     ///
@@ -285,6 +288,21 @@ public:
         requires can_receive<Pattern> && holds_what_may_arrive<Message, Limits> receive_status try_receive(Message& m) {
             return core_.receive(m, std::chrono::milliseconds{0});
         }
+
+    /// Addresses a message to whoever is there under that name, also one that has said nothing yet: its latest connection.
+    ///
+    /// Routing ids are given by this end when a peer is let in, one to each connection, drawn at random: what a peer claims to
+    /// be called is not looked at. So a message reaches the key it is addressed to, or nobody.
+    ///
+    /// \param m     Goes there when it is sent. Unchanged when nobody is.
+    /// \param name  As in the keyring, and as sender() gives it.
+    /// \return      false when nobody of that name is there.
+    /// \threads     The owner.
+    /// \maps        the routing id frame of ZMQ_ROUTER; the id is the property "Identity" of the ZAP reply (RFC 27).
+    [[nodiscard]] bool address(any_message& m, std::string_view name) requires std::same_as<Pattern, router> &&
+        is_a_curve_server<Security> {
+        return core_.address(m, name);
+    }
 
     /// Asks publishers for messages that begin with `topic`; an empty one asks for all.
     /// \param topic  0 to 245 bytes; a socket holds at most 1,000 subscriptions.
