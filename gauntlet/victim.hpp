@@ -317,8 +317,8 @@ private:
             }
         } else if (what == "pong" || what == "paused" || what == "resumed" || what == "dead" || what == "queued" ||
                    what == "strange" || what == "file" || what == "no-file" || what == "delayed" ||
-                   what == "answered" || what == "revoked" || what == "reloaded" || what == "rotated" ||
-                   what == "renewed" || what == "held" || what == "bye") {
+                   what == "answered" || what == "kept" || what == "revoked" || what == "reloaded" ||
+                   what == "rotated" || what == "renewed" || what == "held" || what == "bye") {
             ++answers_[std::string{what}];
             last_[std::string{what}] = {number(word(rest)).value_or(0), std::chrono::steady_clock::now()};
             return;

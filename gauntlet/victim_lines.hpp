@@ -6,9 +6,9 @@
 ///
 /// To the gauntlet:   ready <port> [<ceiling> <slack>] | refused <why> | delivered <number> <from> <bytes> <text>
 ///                    | strange <bytes> | pong | paused | resumed | dead | queued <number> | file | no-file | bye
-///                    | delayed | answered | revoked | reloaded | rotated | renewed | acknowledged <number> <microseconds> | held <number>
+///                    | delayed | answered | kept | revoked | reloaded | rotated | renewed | acknowledged <number> <microseconds> | held <number>
 /// From the gauntlet: ping | pause | resume | kill-authenticator | second-thread | open-file | send <count>
-///                    | publish <number> | delay | answer | revoke <name> | reload | rotate <milliseconds> | renew | hold | stop
+///                    | publish <number> | delay | answer | keep | revoke <name> | reload | rotate <milliseconds> | renew | hold | stop
 
 #include <charconv>
 #include <chrono>

@@ -1005,9 +1005,14 @@ private:
             ::zmq_msg_init(&m.route_);
             ::zmq_msg_move(&m.route_, &m.slots_[0].frame);
             m.route_live_ = true;
+            // Where the sentry gives routing ids, a message under another one could be answered to somebody else.
+            const bool given = !record->what.authenticates ||
+                               is_our_routing_id(static_cast<const unsigned char*>(::zmq_msg_data(&m.route_)), size);
             if (size > longest_routing_id || size == 0 || !more) return refuse_message(m, 2, more);
             const int first = next_frame(&m.slots_[0].frame);
             if (first < 0) return taken::closing;
+            if (!given) [[unlikely]]
+                return refuse_misnamed(m);
             size = static_cast<std::size_t>(first);
             more = ::zmq_msg_more(&m.slots_[0].frame) != 0;
         }
@@ -1032,6 +1037,12 @@ private:
         }
     }
 
+    [[nodiscard, gnu::cold, gnu::noinline]] taken refuse_misnamed(any_message& m) {
+        m.size_ = 1;
+        const std::uint64_t serial = m.sender_serial();
+        gate->misnamed(enrolled, serial);
+        return refuse_message(m, 2, ::zmq_msg_more(&m.slots_[0].frame) != 0);
+    }
     // Consumes what is left of a message that broke a rule, and counts it: frames, size, routing id, revoked.
     [[nodiscard, gnu::cold, gnu::noinline]] taken refuse_message(any_message& m, std::size_t rule, bool more,
                                                                  std::size_t bytes = 0, std::int64_t whose = 0) {

@@ -9,6 +9,7 @@
 #include <ironhouse/detail/wake.hpp>
 #include <ironhouse/fwd.hpp>
 #include <ironhouse/sentry/events.hpp>
+#include <ironhouse/sentry/routing_id.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -119,7 +120,7 @@ struct enrolment {
     struct addressee {
         std::uint64_t serial;
         std::string name;
-        unsigned char id[16];
+        unsigned char id[routing_id_size];
     };
     row<addressee> addressees;
 };
@@ -154,6 +155,8 @@ public:
     [[nodiscard]] virtual bool counts_ipc() const noexcept = 0;
     /// libzmq may have ended connections of this socket without saying so.
     virtual void look_again(const std::shared_ptr<enrolment>& who) noexcept = 0;
+    /// The connection of that serial number has another routing id than it was given: it may not stay.
+    virtual void misnamed(const std::shared_ptr<enrolment>& who, std::uint64_t serial) noexcept = 0;
     /// Something was counted in the record.
     virtual void collect() noexcept = 0;
     /// Reports something that happened on the owner's thread.

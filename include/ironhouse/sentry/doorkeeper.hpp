@@ -289,7 +289,7 @@ public:
         return *first;
     }
     /// A router may send to it by its name from now on.
-    void announce(ward& at, std::string_view name, std::uint64_t serial, const unsigned char (&id)[16]) {
+    void announce(ward& at, std::string_view name, std::uint64_t serial, const unsigned char (&id)[routing_id_size]) {
         enrolment::addressee one{serial, std::string{name}, {}};
         std::memcpy(one.id, id, sizeof one.id);
         const std::lock_guard held{at.who->lock};
@@ -391,6 +391,12 @@ public:
                 return;
             }
             revoke(at, i);
+        });
+    }
+    /// Ends the connection of that serial number: something about its handshake was not as it should be.
+    void let_come_again(ward& at, std::uint64_t serial) {
+        table_.each_of(at.who->number, [&](index i, const connection& one) {
+            if (one.serial == serial && one.stage == stage::established) turn_away(at, i, reason::handshake_failed);
         });
     }
     /// The server's keys before that one are no longer served.
@@ -687,7 +693,7 @@ private:
             if (at.is_read() && !at.eye.watchful()) gate_.limit(one.number, one.generation, at.eye.budget().queue);
             return true;
         }
-        if (++one.quiet < 4) return true;
+        if (++one.quiet < 4 || (one.stage == stage::half_open && one.suspect != 0)) return true;
         // Its end was read and libzmq says nothing: it holds the connection, deaf (a PAIR's second peer). The first one may
         // only be waiting for the owner.
         const bool second_of_pair = at.who->what.type == ZMQ_PAIR && at.who->live.load(std::memory_order_relaxed) > 1;

@@ -8,6 +8,7 @@
 #include <ironhouse/core/error.hpp>
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/background_thread.hpp>
+#include <ironhouse/detail/io_threads.hpp>
 #include <ironhouse/detail/ownership.hpp>
 #include <ironhouse/detail/row.hpp>
 #include <ironhouse/detail/runtime_check.hpp>
@@ -63,6 +64,7 @@ public:
         try {
             zap_.bind("inproc://zeromq.zap.01");
             zap_fd_ = zap_.get(zmq::sockopt::fd);
+            io_.are_new_since(io_of_others_);
         } catch (const zmq::error_t& refused) {
             throw error{error::unavailable, "bind the ZAP handler", refused.what(), refused.num()};
         }
@@ -150,6 +152,11 @@ public:
     [[nodiscard]] bool counts_ipc() const noexcept override { return counts_ipc_; }
     [[nodiscard]] bool guards() const noexcept override { return guards_.load(std::memory_order_relaxed); }
     void look_again(const std::shared_ptr<enrolment>& who) noexcept override { post({order::look_again, who}); }
+    void misnamed(const std::shared_ptr<enrolment>& who, std::uint64_t serial) noexcept override {
+        command said{order::misnamed, who};
+        said.number = serial;
+        post(std::move(said));
+    }
     void collect() noexcept override {
         if (!collecting_.exchange(true, std::memory_order_relaxed)) bell_.raise();
     }
@@ -211,6 +218,7 @@ private:
         rotate,
         report,
         look_again,
+        misnamed,
         unguard,
         fail
     };
@@ -469,6 +477,9 @@ private:
             for (const steering& each : said.newcomers) ::close(each.listener); // the socket is gone
             break;
         case order::look_again: keeper_.check_soon(); break;
+        case order::misnamed:
+            if (watched* const found = find(said.who->number)) keeper_.let_come_again(*found->door, said.number);
+            break;
         case order::unguard: keeper_.switch_off(); break;
         case order::report:
             herald_.tell({said.why, 1, said.number, said.domain, {}, said.text, said.detail}, now);
@@ -534,6 +545,9 @@ private:
                     judged.why = keeper_.place_for(*at->door, judged.who, address, judged.connections);
                 // Served without being counted it must not be; whoever it is comes again.
                 if (judged.admitted() && whose.empty()) judged.why = reason::handshake_failed;
+                // What was asked about may go on being read; see give_a_routing_id().
+                if (judged.admitted() && gives_routing_ids(*at) && !io_.have_gone_on(std::chrono::milliseconds{50}))
+                    judged.why = reason::handshake_failed;
                 if (judged.admitted()) keeper_.expect(*at->door, whose);
             }
         } else if (many == zap_frames && !frames[5].empty() && frames[5] != "CURVE") {
@@ -583,13 +597,16 @@ private:
             unsettled{number, std::move(whose), others, std::move(judged), serial, clock::now() + settling});
         (void)settle();
     }
-    // Where answers go by routing id, each connection has one that was drawn for it: what the authenticator says of a peer comes
-    // after what the peer says of itself. Nobody has another's, or takes one that somebody else would have had.
+    static bool gives_routing_ids(const watched& at) noexcept {
+        return at.who->what.type == ZMQ_ROUTER || at.who->what.type == ZMQ_REP;
+    }
+    // Where answers go by routing id, each connection has one that was drawn for it: nobody has another's, or takes one that
+    // somebody else would have had. libzmq goes by what it reads last, and it asks before it has read the last of what the peer
+    // says of itself: the answer has to come after that.
     void give_a_routing_id(watched& at, std::string_view name, std::uint64_t serial, std::string& metadata) {
-        if (at.who->what.type != ZMQ_ROUTER && at.who->what.type != ZMQ_REP) return;
-        unsigned char id[16];
-        ::randombytes_buf(id, sizeof id);
-        id[0] |= 1; // those that begin with zero are libzmq's
+        if (!gives_routing_ids(at)) return;
+        unsigned char id[routing_id_size];
+        draw_routing_id(id);
         metadata += zap_property("Identity", {reinterpret_cast<const char*>(id), sizeof id});
         if (at.who->what.type == ZMQ_ROUTER) keeper_.announce(*at.door, name, serial, id);
     }
@@ -789,7 +806,9 @@ private:
     const bool counts_ipc_;
     zmq::context_t context_;
     herald herald_;
-    zmq::socket_t zap_;
+    row<int> io_of_others_ = io_threads::of_this_process();
+    zmq::socket_t zap_; // libzmq's threads begin with it
+    io_threads io_;
     int zap_fd_ = -1;
 
     std::mutex lock_; // guards what follows, up to the blank line

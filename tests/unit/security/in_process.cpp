@@ -22,7 +22,7 @@ TEST_CASE("a policy for one process holds no keys and lets nobody else in", "[in
     CHECK(worn.mechanism == ih::detail::mechanism::null);
     CHECK(worn.side == ih::detail::side::none);
     CHECK_FALSE(worn.identity.has_value());
-    CHECK_FALSE(worn.clients.has_value());
+    CHECK(worn.clients == nullptr);
     CHECK(worn.waiver == nullptr);
 }
 

@@ -105,7 +105,7 @@ TEST_CASE("a quiet connection is woken for once, when it has something to say", 
     bool hung_up = false;
     const auto visitor = here.visit();
     const auto it = table.take_in(1, visitor.ours, here.port(), false, hung_up);
-    table.arm(it, true);
+    table.arm(it);
     row<connection_table::index> awake;
     table.awake(awake);
     CHECK(awake.empty());
@@ -116,7 +116,7 @@ TEST_CASE("a quiet connection is woken for once, when it has something to say", 
     awake.clear();
     table.awake(awake);
     CHECK(awake.empty()); // once, until it is armed again
-    table.arm(it, false);
+    table.arm(it);
     table.awake(awake);
     CHECK(awake.size() == 1);
 }
