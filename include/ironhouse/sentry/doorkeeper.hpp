@@ -119,6 +119,13 @@ public:
         return soonest;
     }
 
+    /// Whether somebody is on the way in.
+    [[nodiscard]] bool expects_somebody() const noexcept {
+        for (const auto& each : wards_)
+            if (each->half_open != 0) return true;
+        return false;
+    }
+
     [[nodiscard]] ward& take_on(const std::shared_ptr<enrolment>& who) {
         return *wards_.push_back(std::make_unique<ward>(who));
     }

@@ -374,12 +374,14 @@ private:
         polled_.clear();
         polled_.push_back({bell_.fd(), POLLIN, 0});
         // Each is read until nothing is left before the next wait, as libzmq's descriptors ask for. What becomes of connections
-        // is heard once a millisecond, unless somebody asks to be let in: to be woken costs more than what is heard.
-        const bool hears = clock::now() >= heard_ + moment;
+        // is heard once a millisecond, unless somebody asks to be let in: to be woken costs more than what is heard. While nobody
+        // is known to be on the way in, the authenticator is not asked either: libzmq only says that it is done with a request.
+        const auto rested = std::min(std::max(heard_, answered_) + moment, heard_ + 2 * moment);
+        const bool hears = clock::now() >= rested;
         if (hears)
             for (const watched& each : watched_) polled_.push_back({each.fd, POLLIN, 0});
         const std::size_t of_others = polled_.size();
-        const bool listens = zap_ && !unsettled_;
+        const bool listens = zap_ && !unsettled_ && (hears || keeper_.expects_somebody());
         if (listens) polled_.push_back({zap_fd_, POLLIN, 0});
         if (keeper_.fd() >= 0) polled_.push_back({keeper_.fd(), POLLIN, 0});
         auto until = herald_.next();
@@ -389,7 +391,7 @@ private:
         for (const watched& each : watched_)
             for (const change& next : each.changes)
                 if (!until || next.at < *until) until = next.at;
-        if (!hears && (!until || heard_ + moment < *until)) until = heard_ + moment;
+        if (!hears && (!until || rested < *until)) until = rested;
         if (unsettled_) until = clock::now() + std::chrono::milliseconds{1};
         int timeout = -1;
         if (until) {
@@ -497,7 +499,12 @@ private:
         for (int served = 0; zap_ && served != 64; ++served) {
             if (!settle()) return;
             zmq::message_t peer, delimiter;
-            if (!zap_.recv(peer, zmq::recv_flags::dontwait)) return;
+            if (!zap_.recv(peer, zmq::recv_flags::dontwait)) {
+                // libzmq's thread says that it will ask before it does.
+                if (served != 0) return;
+                std::this_thread::yield();
+                if (!zap_.recv(peer, zmq::recv_flags::dontwait)) return;
+            }
             zmq::message_t frames[zap_frames];
             std::string_view texts[zap_frames];
             std::size_t count = 0;
@@ -584,7 +591,7 @@ private:
             if (judged.admitted()) keeper_.withdraw(*at->door, serial);
             return; // the connection is gone, and with it whoever asked
         }
-        herald_.pass_on(decision, clock::now());
+        herald_.pass_on(decision, answered_ = clock::now());
         if (at == nullptr || whose.empty()) return;
         // Whoever is hung up on is written nothing by which it could be told. Should it be another one, that one comes again.
         if (is_passing(judged.why)) {
@@ -827,7 +834,7 @@ private:
     doorkeeper keeper_;
     row<watched> watched_;
     std::optional<unsettled> unsettled_;
-    clock::time_point heard_{}; // the monitors
+    clock::time_point heard_{}, answered_{}; // the monitors, and a newcomer
     row<pollfd> polled_;
     std::uint64_t handshakes_admitted_ = 0;
 

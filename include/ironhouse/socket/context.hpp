@@ -59,7 +59,7 @@ public:
         if (::zmq_has("curve") == 0)
             throw error{error::unavailable, "open a context",
                         "this libzmq was built without CURVE; install one built with libsodium"};
-        const auto warnings = advisory::review(options.accept_advisories);
+        const auto warnings = advisory::review({options.accept_advisories.data(), options.accept_advisories.size()});
         sentry_ = {new detail::sentry{options.io_threads, std::move(options.on_event), options.admission,
                                       detail::look_for_runtime()},
                    dismiss};
