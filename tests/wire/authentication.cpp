@@ -656,6 +656,28 @@ TEST_CASE("a REP answers the one who asked, whatever routing ids its peers claim
     CHECK(wire::to_text(got->back()) == "you");
 }
 
+TEST_CASE("a server that connects asks its ring about the client that it finds, and cuts it when its key is gone",
+          "[wire][T6.1][B5]") {
+    const people who;
+    ih::context context, theirs;
+    const auto finds = [&](server_of<ih::pull>& sink, const person& as) {
+        auto source = std::make_unique<client_of<ih::push>>(theirs, who.as(as));
+        source->bind("tcp://127.0.0.1:*");
+        sink.connect(ih::connect_endpoint<ih::curve_server::protects>::parse(source->last_endpoint()));
+        return source;
+    };
+    server_of<ih::pull> sink{context, who.serving()};
+    const auto mallory = finds(sink, who.mallory);
+    REQUIRE(counted(context, ih::reason::refused_unknown_key));
+    const auto ann = finds(sink, who.ann);
+    REQUIRE(say(*ann, "for you"));
+    CHECK(hear(sink) == "for you");
+    // Two keys cannot be served there.
+    CHECK_THROWS_AS(sink.rotate(who.eve.papers(), 1s), ih::error);
+    who.ring.replace({{"ben", who.ben.key()}});
+    CHECK(counted(context, ih::reason::revoked));
+}
+
 TEST_CASE("a router speaks to a peer by the name of its key, and first if it likes", "[wire][B6]") {
     people who;
     ih::context context;

@@ -313,6 +313,9 @@ struct socket_core {
         if (next.public_key() == shield->identity->public_key())
             throw error{error::misuse, during, "the next key is the present one"};
         constexpr std::uint32_t most = 64;
+        if (!connected.empty())
+            throw error{error::misuse, during,
+                        "it is connected to " + connected.front().endpoint + ": only what is bound can serve two keys"};
         if (shares_ports)
             throw error{error::misuse, during,
                         "other processes may listen at its ports: start one with the next key, and end this one"};

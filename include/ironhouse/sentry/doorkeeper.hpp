@@ -270,7 +270,8 @@ public:
         table_.each_of(at.who->number, [&](index i, connection& one) {
             if (one.stage == stage::leaving && !one.served && one.from.has_counters && one.from.text == address)
                 others = true;
-            if (one.stage != stage::half_open || one.outgoing || one.serial != 0) return;
+            // A server may be the one that connects, and is asked all the same.
+            if (one.stage != stage::half_open || one.serial != 0) return;
             if (over_ipc ? !one.from.text.empty() : one.from.text != address) return;
             traffic seen;
             if (is_counted(one) && (!look(one, seen) || seen.consumed < curve_client_writes)) return;
@@ -386,7 +387,7 @@ public:
         const auto ring = what.clients->now();
         const auto today = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
         table_.each_of(at.who->number, [&](index i, connection& one) {
-            if (one.outgoing || one.serial == 0 || one.who.empty() || one.revoked) return;
+            if (one.serial == 0 || one.who.empty() || one.revoked) return;
             if (one.stage != stage::established && one.stage != stage::departed) return;
             const auto* const entry = ring->find(std::span<const unsigned char, 32>{one.key});
             // Under another name it has to come again: messages carry the name it came in under.
