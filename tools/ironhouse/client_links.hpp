@@ -3,7 +3,8 @@
 
 /// \file
 /// A connection to the old service for each client of a router: the service then sees what it saw when clients came to it
-/// themselves, their own names and no frame more, and a client that does not read its answers keeps nobody waiting.
+/// themselves, a name for each and no frame more, and a client that does not read its answers keeps nobody waiting. The name is
+/// that of the client's key: what a client says of itself is not looked at.
 
 #include <algorithm>
 #include <chrono>
@@ -37,6 +38,7 @@ public:
     struct link {
         Dealer socket;
         typename Dealer::message answer; // received, and the client has no room for it yet
+        std::string at;                  // the routing id of the client's present connection
         std::uint64_t used = 0;
         bool holds = false;
         link(ironhouse::context& within, const ironhouse::insecure::plaintext& why,
@@ -46,9 +48,7 @@ public:
     /// \throws ironhouse::error where no more can be opened.
     std::unique_ptr<link> open(const std::string& client) {
         auto made = std::make_unique<link>(within_, why_, limits_, options_);
-        // A name that begins with a zero was made by libzmq: the service makes one of its own.
-        if (client.front() != '\0')
-            ::zmq_setsockopt(made->socket.native_handle(), ZMQ_ROUTING_ID, client.data(), client.size());
+        ::zmq_setsockopt(made->socket.native_handle(), ZMQ_ROUTING_ID, client.data(), client.size());
         made->socket.connect(*to_);
         return made;
     }
@@ -74,7 +74,7 @@ public:
             for (int i = 0; i != at_once && !stop.stop_requested() && there(); ++i) any = true;
             for (auto at = links_.begin(); at != links_.end();) {
                 bool known = true;
-                for (int i = 0; i != at_once && known && here(at->first, *at->second, known); ++i) any = true;
+                for (int i = 0; i != at_once && known && here(*at->second, known); ++i) any = true;
                 if (!known && at->second.get() != pending_) {
                     at = links_.erase(at);
                     changed_ = true;
@@ -121,7 +121,7 @@ private:
             const auto got = front_.try_receive(request_);
             if (got == ironhouse::receive_status::closing) closing_ = true;
             if (got != ironhouse::receive_status::received) return false;
-            pending_ = link_of(request_.routing_id());
+            pending_ = link_of(request_);
             if (pending_ == nullptr) {
                 ++counts_.unforwarded;
                 return true;
@@ -142,12 +142,12 @@ private:
     }
 
     // Whether an answer left this connection. `known`: whether the client is still there.
-    bool here(const std::string& client, link& from, bool& known) {
+    bool here(link& from, bool& known) {
         if (!from.holds) {
             const auto got = from.socket.try_receive(from.answer);
             if (got == ironhouse::receive_status::closing) closing_ = true;
             if (got != ironhouse::receive_status::received) return false;
-            if (!from.answer.to(std::as_bytes(std::span{client}))) return true;
+            if (!from.answer.to(std::as_bytes(std::span{from.at}))) return true;
             from.holds = true;
             changed_ = true;
         }
@@ -156,7 +156,7 @@ private:
         case ironhouse::send_status::oversize: ++counts_.unforwarded; break;
         case ironhouse::send_status::unroutable:
             ++counts_.gone;
-            known = false;
+            known = text_of(from.answer.routing_id()) != from.at; // it has come again meanwhile
             break;
         case ironhouse::send_status::closing: closing_ = true; return false;
         default: return false;
@@ -167,10 +167,16 @@ private:
         return true;
     }
 
-    link* link_of(std::span<const std::byte> id) {
-        std::string client{reinterpret_cast<const char*>(id.data()), id.size()};
+    static std::string text_of(std::span<const std::byte> id) {
+        return {reinterpret_cast<const char*>(id.data()), id.size()};
+    }
+    link* link_of(const typename Router::message& request) {
+        std::string client{request.sender()};
         const auto known = links_.find(client);
-        if (known != links_.end()) return known->second.get();
+        if (known != links_.end()) {
+            known->second->at = text_of(request.routing_id());
+            return known->second.get();
+        }
         // More clients have been here than can be: most have left, and one that left was used longest ago.
         if (links_.size() >= most_)
             links_.erase(std::min_element(links_.begin(), links_.end(), [](const auto& a, const auto& b) {
@@ -178,6 +184,7 @@ private:
             }));
         try {
             auto made = back_.open(client);
+            made->at = text_of(request.routing_id());
             return links_.emplace(std::move(client), std::move(made)).first->second.get();
         } catch (const ironhouse::error&) {
             return nullptr; // no socket, no descriptor: the request is dropped, and counted

@@ -59,7 +59,7 @@ struct proxy_options {
     std::int64_t queue = 0;
     std::int64_t frames = 0;
     std::int64_t frame = 0;
-    std::int64_t per_key = 2;
+    std::int64_t per_key = 0; // not said
     double drain = 10;
     double window = 86'400;
     bool per_client = false;
@@ -83,7 +83,7 @@ struct request_reply {
     using front = ih::socket<ih::router, both_front, ih::curve_server>;
     using back = ih::socket<ih::dealer, both_back, ih::insecure::plaintext>;
 };
-/// The same with a connection for each client: without an envelope, and under the client's own name.
+/// The same with a connection for each client: without an envelope, and under the name of the client's key.
 struct request_reply_each {
     static constexpr const char* front_name = "router";
     static constexpr const char* back_name = "dealers, one for each client";
@@ -403,7 +403,9 @@ template <class Kind> int run(const proxy_options& o) {
     if constexpr (std::same_as<Kind, request_reply_each>) said.leave_out_back();
     auto context = std::make_unique<ih::context>(ih::context_options{
         .on_event = [&said](const ih::event& what) { said(what); },
-        .admission = {.per_key = ih::peers::from_config(o.per_key)},
+        .admission = {.per_key = ih::peers::from_config(o.per_key != 0 ? o.per_key
+                                                        : o.per_client ? 1
+                                                                       : 2)},
     });
     bool whole = true;
     {
@@ -507,6 +509,9 @@ int proxy(const proxy_options& o) {
         throw failure{fmt::format("--per-client serves at most {} clients, and --peers is {}", most_clients, o.peers),
                       "Allow fewer, or go without: docs/operators/front.md says what the service then sees.",
                       wrong_usage};
+    if (o.per_client && o.per_key > 1)
+        throw failure{fmt::format("--per-client knows clients by their keys, and --per-key is {}", o.per_key),
+                      "Give each client a key of its own, which has one connection.", wrong_usage};
     if (o.per_client) return run<request_reply_each>(o);
     if (o.pattern == "router") return run<request_reply>(o);
     if (o.pattern == "pub") return run<publishing>(o);
@@ -534,10 +539,11 @@ void add_proxy(CLI::App& all, action& chosen) {
                     "Messages that may wait for one client, and as many from it; at least 2");
     sub->add_option("--frames", options->frames, "Frames in one message, 1 to 63");
     sub->add_option("--frame", options->frame, "Bytes in one frame: 65536, 64KiB")->transform(CLI::AsSizeValue(false));
-    sub->add_option("--per-key", options->per_key, "Connections that one client's key may have (2)");
+    sub->add_option("--per-key", options->per_key,
+                    "Connections that one client's key may have (2; with --per-client 1)");
     sub->add_flag(
         "--per-client", options->per_client,
-        "A connection to the service for each client: a ROUTER service sees their own names, and no envelope");
+        "A connection to the service for each client: a ROUTER service sees the names of their keys, and no envelope");
     sub->add_option("--window", options->window,
                     "Seconds that the former key is served beside the next one, after SIGHUP (86400, a day)");
     sub->add_option("--drain", options->drain, "Seconds that a stop may take, 1 to 120 (10)");

@@ -56,15 +56,22 @@ public:
 #endif
         return found;
     }
-    /// These are the ones that were not there before.
-    void are_new_since(row<int>& before) {
+    /// These are the ones that were not there before; so many are waited for, since a thread takes its name when it runs.
+    void are_new_since(row<int>& before, int many) {
 #if defined(__linux__)
-        for (const int number : of_this_process())
-            if (before.find([&](const int each) { return each == number; }) == nullptr)
-                if (const int file = open_file(number, "/syscall"); file >= 0)
-                    all_.push_back({number, file, {}, false});
+        row<int> found;
+        for (int tries = 0; tries != 2'000; ++tries) {
+            found = of_this_process();
+            found.erase_if(
+                [&](int number) { return before.find([&](int each) { return each == number; }) != nullptr; });
+            if (static_cast<int>(found.size()) >= many) break;
+            std::this_thread::sleep_for(std::chrono::milliseconds{1});
+        }
+        for (const int number : found)
+            if (const int file = open_file(number, "/syscall"); file >= 0) all_.push_back({number, file, {}, false});
 #else
         (void)before;
+        (void)many;
 #endif
     }
 

@@ -126,6 +126,13 @@ public:
         return false;
     }
 
+    /// Whether nobody's messages are under suspicion.
+    [[nodiscard]] bool is_calm() const noexcept {
+        for (const auto& each : wards_)
+            if (each->eye.watchful()) return false;
+        return true;
+    }
+
     [[nodiscard]] ward& take_on(const std::shared_ptr<enrolment>& who) {
         return *wards_.push_back(std::make_unique<ward>(who));
     }
@@ -692,13 +699,20 @@ private:
             return one.active = false;
         }
         const bool moved = seen.consumed != one.books.consumed;
-        at.eye.read(one.books, seen.consumed, std::chrono::duration<double>(now - one.looked_at).count());
-        at.seen = true;
+        // Its books are opened when it is past its handshake, and nothing more is allowed it until then.
+        const bool coming = one.stage == stage::half_open && !one.outgoing;
+        if (coming) {
+            one.books.consumed = seen.consumed;
+        } else {
+            at.eye.read(one.books, seen.consumed, std::chrono::duration<double>(now - one.looked_at).count());
+            at.seen = true;
+        }
         one.looked_at = now;
         if (moved) {
             one.quiet = 0;
             // As long as little lies unread, each look is a fresh start; beyond that judge() knows whose it is.
-            if (at.is_read() && !at.eye.watchful()) gate_.limit(one.number, one.generation, at.eye.budget().queue);
+            if (!coming && at.is_read() && !at.eye.watchful())
+                gate_.limit(one.number, one.generation, at.eye.budget().queue);
             return true;
         }
         if (++one.quiet < 4 || (one.stage == stage::half_open && one.suspect != 0)) return true;

@@ -64,7 +64,7 @@ public:
         try {
             zap_.bind("inproc://zeromq.zap.01");
             zap_fd_ = zap_.get(zmq::sockopt::fd);
-            io_.are_new_since(io_of_others_);
+            io_.are_new_since(io_of_others_, ::zmq_ctx_get(context_.handle(), ZMQ_IO_THREADS));
         } catch (const zmq::error_t& refused) {
             throw error{error::unavailable, "bind the ZAP handler", refused.what(), refused.num()};
         }
@@ -501,7 +501,7 @@ private:
             zmq::message_t peer, delimiter;
             if (!zap_.recv(peer, zmq::recv_flags::dontwait)) {
                 // libzmq's thread says that it will ask before it does.
-                if (served != 0) return;
+                if (served != 0 || !keeper_.is_calm()) return;
                 std::this_thread::yield();
                 if (!zap_.recv(peer, zmq::recv_flags::dontwait)) return;
             }

@@ -54,7 +54,7 @@ TEST_CASE("the threads of a context are those that begin with its first socket",
     const zmq::socket_t first{context, zmq::socket_type::pair};
     CHECK(io_threads::of_this_process().size() == before.size() + 2);
     io_threads known;
-    known.are_new_since(before);
+    known.are_new_since(before, 2);
     // They have nothing to do, so that they wait for events.
     CHECK(known.have_gone_on(10s));
 }
@@ -64,7 +64,7 @@ TEST_CASE("a thread that waits for something else has not gone on, and one that 
     {
         const worker stuck{[](const std::atomic<bool>&) { ::poll(nullptr, 0, 50); }};
         io_threads known;
-        known.are_new_since(before);
+        known.are_new_since(before, 1);
         CHECK_FALSE(known.have_gone_on(100ms));
     }
     {
@@ -72,14 +72,14 @@ TEST_CASE("a thread that waits for something else has not gone on, and one that 
             while (!over) {}
         }};
         io_threads known;
-        known.are_new_since(before);
+        known.are_new_since(before, 1);
         CHECK(known.have_gone_on(10s));
     }
     // One that has ended is not waited for.
     io_threads known;
     {
         const worker brief{[](const std::atomic<bool>&) { ::poll(nullptr, 0, 1); }};
-        known.are_new_since(before);
+        known.are_new_since(before, 1);
     }
     CHECK(known.have_gone_on(10s));
 }
