@@ -198,6 +198,7 @@ TEST_CASE("with a connection for each client, a ROUTER service sees a name for e
 
 TEST_CASE("a client that does not fetch its answers keeps nobody else waiting", "[proxy][M1.6]") {
     const keys with;
+    with.welcome("ben");
     old_service service{"router"};
     const bool per_client = GENERATE(false, true);
     CAPTURE(per_client);
@@ -218,8 +219,8 @@ TEST_CASE("a client that does not fetch its answers keeps nobody else waiting", 
         REQUIRE(m.add(body));
         if (deaf.send(m, 200ms) != ih::send_status::queued) break;
     }
-    auto ann = client(with, "req", proxy, 50);
-    for (int i = 1; i <= 50; ++i) CHECK(ann.read_line(20s) == "answer " + std::to_string(i));
+    auto ben = client(with, "req", proxy, 50, {}, "ben");
+    for (int i = 1; i <= 50; ++i) CHECK(ben.read_line(20s) == "answer " + std::to_string(i));
     const ended end = proxy.stop();
     INFO(end.said);
     CHECK(end.code != -1);
