@@ -32,7 +32,7 @@ zmq::socket_t open_socket(zmq::context_t& context, zmq::socket_type type) {
     return socket;
 }
 
-void inproc(zmq::context_t& context, job& work) {
+[[gnu::noinline]] void inproc(zmq::context_t& context, job& work) {
     auto pull = open_socket(context, zmq::socket_type::pull);
     auto push = open_socket(context, zmq::socket_type::push);
     pull.bind("inproc://bench");

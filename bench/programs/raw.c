@@ -36,7 +36,7 @@ static void* open_socket(void* context, int type) {
     return socket;
 }
 
-static void inproc(void* context, struct job* job) {
+__attribute__((noinline)) static void inproc(void* context, struct job* job) {
     zmq_msg_t out, in;
     void *push = open_socket(context, ZMQ_PUSH), *pull = open_socket(context, ZMQ_PULL);
     zmq_msg_init(&in);

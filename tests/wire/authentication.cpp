@@ -525,7 +525,7 @@ TEST_CASE("what a peer claims to be called is not looked at, however long it is"
     std::set<std::string> seen;
     std::size_t let_in = 0;
     // The last one is longer than a handshake may be; it is let in only if it is faster than the guard.
-    for (const std::size_t size : {1, 255, 256, 500, 100'000}) {
+    for (const std::size_t size : {1U, 255U, 256U, 500U, 100'000U}) {
         CAPTURE(size);
         auto script = who.script(who.eve, "DEALER");
         script.routing_id = std::string(size, 'r');
@@ -560,7 +560,7 @@ TEST_CASE("in plaintext a routing id longer than 255 bytes never surfaces, and i
     router.bind("tcp://127.0.0.1:*");
     decltype(router)::message m;
     std::uint64_t dropped = 0;
-    for (const std::size_t size : {255, 256, 300}) {
+    for (const std::size_t size : {255U, 256U, 300U}) {
         CAPTURE(size);
         wire::zmtp_peer peer{wire::connection::to(house::port_of(router))};
         REQUIRE(peer.null_handshake(wire::basic_properties("DEALER", std::string(size, 'r')), soon).accepted());
