@@ -532,8 +532,14 @@ private:
         bool others = false;
         if (const auto asked = read_zap(frames, many)) {
             address = asked->address;
-            watched* const found =
-                watched_.find([&](const watched& each) { return each.who->key_asked_for(asked->domain) >= 0; });
+            const auto door_asked_for = [&] {
+                return watched_.find([&](const watched& each) { return each.who->key_asked_for(asked->domain) >= 0; });
+            };
+            watched* found = door_asked_for();
+            if (found == nullptr) { // opened since the last look, if this thread had to wait for its turn
+                (void)take_commands();
+                found = door_asked_for();
+            }
             if (found == nullptr || !found->who->what.authenticates) {
                 judged = {reason::refused_unknown_domain, {}};
             } else {
