@@ -435,6 +435,7 @@ private:
             const int fd = said.reader.get(zmq::sockopt::fd);
             watched_.push_back({std::move(said.who), std::move(said.reader), fd, &charge});
             hear_of_changes(watched_.back(), true);
+            collecting_.store(true, std::memory_order_relaxed); // it may have counted something already
             break;
         }
         case order::close:
