@@ -581,19 +581,22 @@ TEST_CASE("in plaintext a routing id longer than 255 bytes never surfaces, and i
     CHECK(counted(context, ih::reason::message_bad_routing_id, 2));
 }
 
+// A peer that calls itself "desk", whoever it is.
+static std::unique_ptr<wire::curve_client> claims_desk(const people& who, const person& as, const char* type,
+                                                       std::uint16_t port) {
+    auto script = who.script(as, type);
+    script.routing_id = "desk";
+    auto peer = std::make_unique<wire::curve_client>(wire::connection::to(port), script);
+    REQUIRE(peer->handshake(soon).accepted());
+    return peer;
+}
+
 TEST_CASE("whoever claims another's routing id takes no answer from it, and does not make it mute",
           "[wire][B6][T6.1]") {
     const people who;
     ih::context context;
     server_of<ih::router> router{context, who.serving()};
     router.bind("tcp://127.0.0.1:*");
-    const auto claims_desk = [&](const person& as) {
-        auto script = who.script(as, "DEALER");
-        script.routing_id = "desk";
-        auto peer = std::make_unique<wire::curve_client>(wire::connection::to(house::port_of(router)), script);
-        REQUIRE(peer->handshake(soon).accepted());
-        return peer;
-    };
     const auto answer = [&](const server_of<ih::router>::message& request, const char* text) {
         server_of<ih::router>::message reply;
         REQUIRE(reply.add(text));
@@ -601,15 +604,15 @@ TEST_CASE("whoever claims another's routing id takes no answer from it, and does
         return router.send(reply, soon);
     };
     // One who says nothing is there first, and the router has seen to it.
-    const auto squatter = claims_desk(who.eve);
+    const auto squatter = claims_desk(who, who.eve, "DEALER", house::port_of(router));
     server_of<ih::router>::message m;
     REQUIRE(router.try_receive(m) == receive_status::timed_out);
-    auto ann = claims_desk(who.ann);
+    auto ann = claims_desk(who, who.ann, "DEALER", house::port_of(router));
     REQUIRE(ann->send("mine", false, soon));
     REQUIRE(router.receive(m, soon) == receive_status::received);
     CHECK(m.sender() == "ann");
     // And another one comes while ann waits for her answer.
-    const auto thief = claims_desk(who.ben);
+    const auto thief = claims_desk(who, who.ben, "DEALER", house::port_of(router));
     REQUIRE(thief->send("no, mine", false, soon));
     server_of<ih::router>::message other;
     REQUIRE(router.receive(other, soon) == receive_status::received);
@@ -623,7 +626,7 @@ TEST_CASE("whoever claims another's routing id takes no answer from it, and does
     // She is gone, and her name is claimed once more: what was for her is for nobody.
     ann.reset();
     REQUIRE(wire::eventually([&] { return answer(m, "for ann") == send_status::unroutable; }, soon));
-    const auto heir = claims_desk(who.eve);
+    const auto heir = claims_desk(who, who.eve, "DEALER", house::port_of(router));
     REQUIRE(heir->send("here I am", false, soon));
     REQUIRE(router.receive(other, soon) == receive_status::received);
     CHECK(answer(m, "for ann") == send_status::unroutable);
@@ -635,17 +638,10 @@ TEST_CASE("a REP answers the one who asked, whatever routing ids its peers claim
     ih::context context;
     server_of<ih::rep> desk{context, who.serving()};
     desk.bind("tcp://127.0.0.1:*");
-    const auto claims_desk = [&](const person& as) {
-        auto script = who.script(as, "REQ");
-        script.routing_id = "desk";
-        auto peer = std::make_unique<wire::curve_client>(wire::connection::to(house::port_of(desk)), script);
-        REQUIRE(peer->handshake(soon).accepted());
-        return peer;
-    };
-    const auto squatter = claims_desk(who.eve);
+    const auto squatter = claims_desk(who, who.eve, "REQ", house::port_of(desk));
     server_of<ih::rep>::message m;
     REQUIRE(desk.try_receive(m) == receive_status::timed_out);
-    const auto ann = claims_desk(who.ann);
+    const auto ann = claims_desk(who, who.ann, "REQ", house::port_of(desk));
     REQUIRE(ann->send("", true, soon));
     REQUIRE(ann->send("who?", false, soon));
     REQUIRE(desk.receive(m, soon) == receive_status::received);

@@ -29,9 +29,9 @@ struct option_setting {
 /// Some of them. Not a std::span, whose first use costs every including file more than all of this header.
 struct option_settings {
     constexpr option_settings() noexcept = default;
+    // NOLINTNEXTLINE(google-explicit-constructor): written as an array in each pattern
     template <std::size_t N>
-    constexpr option_settings(const option_setting (&all)[N]) noexcept
-        : first{all}, last{all + N} {} // NOLINT(google-explicit-constructor)
+    constexpr option_settings(const option_setting (&all)[N]) noexcept : first{all}, last{all + N} {}
     [[nodiscard]] constexpr const option_setting* begin() const noexcept { return first; }
     [[nodiscard]] constexpr const option_setting* end() const noexcept { return last; }
 

@@ -176,8 +176,8 @@ public:
     ///
     /// \param next    Who we are from now on. Taken over.
     /// \param window  How long the former keys are served too, 0 ms to 366 days.
-    /// \throws  error::misuse (a window out of range, the present key, an ipc endpoint, a connected one), error::exhausted (64 changes, or
-    ///          descriptors), error::unavailable.
+    /// \throws  error::misuse (a window out of range, the present key, an ipc endpoint, a connected one), error::exhausted
+    ///          (64 changes, or descriptors), error::unavailable.
     /// \threads  The owner.
     /// \secrets  The former key stays in libzmq's listeners until the socket closes; it opens nothing after the window.
     /// \maps     SO_REUSEPORT, ZMQ_USE_FD, a ZAP domain for each key, SO_ATTACH_REUSEPORT_CBPF. Linux alone.
