@@ -54,6 +54,16 @@ return {.domain = "orders",
         .role = "trader"};
 }
 
+void publishes_by_topic(ih::context& context) {
+constexpr ih::outbound limits{.peers = 100_peers, .queue = 1'000_messages, .frames = 2_frames, .frame = 16_KiB};
+
+ih::socket<ih::pub, limits, ih::curve_server> news{context,
+                                                   {.domain = "news",
+                                                    .clients = ih::keyring::from_directory("clients"),
+                                                    .identity = ih::certificate::load("server.key_secret")},
+                                                   {.topic_rules = ih::topic_rules::enforced}};
+}
+
 ih::certificate from_vault() {
 return ih::certificate::load(ih::key_source::callback(
     [](ih::secret_text& into) { open_vault(into); }, "the vault's orders/server"));
@@ -167,6 +177,7 @@ int main() try {
     (void)&from_kubernetes;
     (void)&ring_from_kubernetes;
     (void)&asks_for_a_role;
+    (void)&publishes_by_topic;
     return failures == 0 ? 0 : 1;
 } catch (const std::exception& failed) {
     std::fprintf(stderr, "%s\n", failed.what());

@@ -84,10 +84,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     must(cert->key().z85() == found->public_key, "the key is the one in the file");
     const auto& terms = cert->terms();
-    const std::size_t understood =
-        terms.metadata.size() + (cert->name().empty() ? 0U : 1U) + (terms.not_before ? 1U : 0U) +
-        (terms.not_after ? 1U : 0U) + (terms.roles.empty() ? 0U : 1U) + (terms.from.empty() ? 0U : 1U) +
-        (terms.connections ? 1U : 0U) + (terms.domains.empty() ? 0U : 1U) + (terms.patterns.empty() ? 0U : 1U);
+    const std::size_t understood = terms.metadata.size() + (cert->name().empty() ? 0U : 1U) +
+                                   (terms.not_before ? 1U : 0U) + (terms.not_after ? 1U : 0U) +
+                                   (terms.roles.empty() ? 0U : 1U) + (terms.from.empty() ? 0U : 1U) +
+                                   (terms.connections ? 1U : 0U) + (terms.domains.empty() ? 0U : 1U) +
+                                   (terms.patterns.empty() ? 0U : 1U) + (terms.topics.empty() ? 0U : 1U);
     must(understood == found->metadata_size, "every line of metadata is understood, and none replaces another");
     check_public(*cert);
     if (!found->secret_key.empty()) check_secret(text);

@@ -134,7 +134,7 @@ TEST_CASE("terms given to keygen are shown, and kept in both files", "[tools][M1
 TEST_CASE("what a key may do is given to keygen, kept and shown", "[tools][M1.4]") {
     const scratch folder;
     REQUIRE(run({"keygen", "-d", folder.path(), "--from", "10.1.0.0/16", "--from", "2001:db8::/32", "--connections",
-                 "5", "--domain", "orders", "--domain", "prices", "--pattern", "pull", "ann"})
+                 "5", "--domain", "orders", "--domain", "prices", "--pattern", "pull", "--topic", "news", "ann"})
                 .code == 0);
     const auto ann = ih::certificate::load_public(folder / "ann.key");
     CHECK(ih::certificate::load(folder / "ann.key_secret").public_part() == ann);
@@ -146,9 +146,10 @@ TEST_CASE("what a key may do is given to keygen, kept and shown", "[tools][M1.4]
     CHECK(shown["connections"] == 5);
     CHECK(shown["domains"] == nlohmann::json({"orders", "prices"}));
     CHECK(shown["patterns"] == nlohmann::json::array({"pull"}));
+    CHECK(shown["topics"] == nlohmann::json::array({"news"}));
     const auto said = run({"show", folder / "ann.key"}).said;
     for (const char* const line : {"from         10.1.0.0/16, 2001:db8::/32", "connections  5",
-                                   "domains      orders, prices", "patterns     pull"})
+                                   "domains      orders, prices", "patterns     pull", "topics       news"})
         CHECK(contains(said, line));
     // What a file does not say is not shown as if it were a rule.
     REQUIRE(run({"keygen", "ben", "-d", folder.path()}).code == 0);

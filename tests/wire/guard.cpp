@@ -74,6 +74,7 @@ struct duty {
     bool connects = false;                      ///< otherwise it binds
     bool reads = true;                          ///< where the pattern can
     std::chrono::microseconds per_message = {}; ///< spent on each that was received
+    ih::topic_rules topics = ih::topic_rules::none;
 };
 
 /// Does its pattern's work: notes what it receives, answers where that is the pattern, publishes where it publishes.
@@ -130,7 +131,7 @@ template <class Pattern, auto Limits> int serve(const people& who, const duty& o
             next.what == "connect" ? socket.connect(there) : socket.disconnect(there);
         });
     }
-    ih::socket<Pattern, Limits, ih::curve_server> socket{context, who.serving()};
+    ih::socket<Pattern, Limits, ih::curve_server> socket{context, who.serving(), {.topic_rules = of.topics}};
     if constexpr (ih::can_subscribe<Pattern>) socket.subscribe("");
     socket.bind("tcp://127.0.0.1:*");
     siege::tell("port " + std::to_string(house::port_of(socket)));
@@ -733,6 +734,12 @@ TEST_CASE("long topics of three subscribers at a time take a publisher no furthe
                          .by = topics,
                          .honest = ZMQ_SUB,
                          .attackers = 3,
+                         .topics = static_cast<std::uint64_t>(ih::topics_ceiling(small_out).count())});
+    withstands<ih::pub>({.what = "long topics, each decided on",
+                         .by = topics,
+                         .honest = ZMQ_SUB,
+                         .attackers = 3,
+                         .owner = {.topics = ih::topic_rules::enforced},
                          .topics = static_cast<std::uint64_t>(ih::topics_ceiling(small_out).count())});
     withstands<ih::xpub, wide_xpub>({.what = "long topics",
                                      .by = topics,

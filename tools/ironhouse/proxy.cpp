@@ -418,7 +418,9 @@ template <class Kind> int run(const proxy_options& o) {
             *context,
             {.domain = ih::domain::from_config(o.domain), .clients = std::move(ring), .identity = std::move(identity)},
             front_limits,
-            {.linger = time / 8}};
+            {.linger = time / 8,
+             .topic_rules = std::same_as<Kind, publishing> && !o.front.starts_with("ipc://") ? ih::topic_rules::enforced
+                                                                                             : ih::topic_rules::none}};
         back.connect(to);
         front.bind(at);
 

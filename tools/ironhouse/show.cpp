@@ -85,6 +85,7 @@ nlohmann::json as_json(const ih::public_certificate& cert, std::string_view kind
             {"connections", terms.connections ? nlohmann::json(terms.connections->count()) : nlohmann::json(nullptr)},
             {"domains", terms.domains},
             {"patterns", terms.patterns},
+            {"topics", terms.topics},
             {"metadata", metadata}};
 }
 

@@ -36,6 +36,7 @@ public:
         list("--from", from_, "Let in from these addresses only: 10.1.0.0/16 (may be repeated)");
         list("--domain", domains_, "Let in by servers of this domain only (may be repeated)");
         list("--pattern", patterns_, "Let in by servers' sockets of this pattern only: pull (may be repeated)");
+        list("--topic", topics_, "May subscribe to what begins so, and to nothing else (may be repeated)");
         sub.add_option("--connections", connections_, "How many it may have on one socket at once")
             ->check(CLI::Range(1, static_cast<int>(ironhouse::detail::connections_limit)));
     }
@@ -50,6 +51,7 @@ public:
         for (const std::string& range : from_) terms.from.push_back(ironhouse::address_range::parse(range));
         if (!domains_.empty()) terms.domains = domains_;
         if (!patterns_.empty()) terms.patterns = patterns_;
+        if (!topics_.empty()) terms.topics = topics_;
         if (connections_ > 0) terms.connections = ironhouse::peers::from_config(connections_);
         return terms;
     }
@@ -66,7 +68,7 @@ private:
 
     std::string not_before_, not_after_;
     int valid_days_ = 0, connections_ = 0;
-    std::vector<std::string> roles_, from_, domains_, patterns_;
+    std::vector<std::string> roles_, from_, domains_, patterns_, topics_;
 };
 
 /// What a certificate says that its key may do, for people: a name and a value each. What it does not say is left out.
@@ -77,6 +79,7 @@ template <class Line> void each_term(const ironhouse::certificate_terms& terms, 
     if (terms.connections) line("connections", std::to_string(terms.connections->count()));
     if (!terms.domains.empty()) line("domains", joined(terms.domains));
     if (!terms.patterns.empty()) line("patterns", joined(terms.patterns));
+    if (!terms.topics.empty()) line("topics", joined(terms.topics));
 }
 
 } // namespace tool

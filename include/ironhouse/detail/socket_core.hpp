@@ -11,9 +11,11 @@
 #include <ironhouse/core/status.hpp>
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/ipc_path.hpp>
+#include <ironhouse/detail/kernel_socket.hpp>
 #include <ironhouse/detail/ownership.hpp>
 #include <ironhouse/detail/row.hpp>
 #include <ironhouse/detail/shared_port.hpp>
+#include <ironhouse/detail/subscription_book.hpp>
 #include <ironhouse/security/policy.hpp>
 #include <ironhouse/sentry/door.hpp>
 
@@ -83,6 +85,12 @@ enum class port_sharing : std::uint8_t {
     same_user, ///< Other processes of this user (SO_REUSEPORT): the kernel gives each some of the newcomers.
 };
 
+/// Whether a publisher holds its subscribers to the topics that their keys may hear.
+enum class topic_rules : std::uint8_t {
+    none,     ///< It does not, and lets nobody in whose certificate names any.
+    enforced, ///< A subscription to anything else has no effect, and is counted as subscription_refused.
+};
+
 /// Choices beside limits and security; each default is the safe one.
 struct socket_options {
     /// What becomes of queued messages while a peer is away.
@@ -97,6 +105,10 @@ struct socket_options {
     ironhouse::port_sharing port_sharing = ironhouse::port_sharing::none;
     /// Whether a bound ipc socket of several peers may do without system/runtime.hpp.
     ironhouse::ipc_guard ipc_guard = {};
+    /// Whether a `pub` or `xpub` under a keyring goes by the `topics` in it. Linux, and not over ipc, where the kernel does
+    /// not say which connection asked. What is asked for takes effect within a millisecond of the next send of a `pub`, and when
+    /// an `xpub` receives it.
+    ironhouse::topic_rules topic_rules = ironhouse::topic_rules::none;
 };
 
 namespace detail {
@@ -195,7 +207,13 @@ struct socket_core {
                         "linger is " + std::to_string(chosen.linger.count()) + " ms; allowed are 0 to 60000 ms"};
         // libzmq draws routing ids from rand(), which nobody seeds: unseeded they are the same in every process.
         if (type == ZMQ_ROUTER || type == ZMQ_REP) std::srand(::randombytes_random());
-        handle = ::zmq_socket(gate->zmq_context(), type);
+        const bool holds_topics = chosen.topic_rules == topic_rules::enforced;
+        if (holds_topics) {
+            require_topics(during);
+            fast_in = 0; // each subscription is looked at
+        }
+        // A PUB gives nobody a say in what is subscribed to; an XPUB does, and is the same otherwise.
+        handle = ::zmq_socket(gate->zmq_context(), holds_topics ? ZMQ_XPUB : type);
         if (handle == nullptr) {
             const int code = ::zmq_errno();
             throw error{code == EMFILE ? error::exhausted : error::unavailable, during, ::zmq_strerror(code), code};
@@ -218,6 +236,7 @@ struct socket_core {
             said.ipc_waiver = chosen.ipc_guard.waiver();
             said.server_keys = shield->servers.size();
             said.drops_revoked = chosen.on_revocation == on_revocation::drop;
+            said.holds_topics = holds_topics;
             enrolled = gate->enrol(std::move(said), handle);
             record = enrolled.get();
             // Written once more right before each bind and connect; now, so that a refusal comes from the constructor.
@@ -279,6 +298,10 @@ struct socket_core {
     void bind(const char* text, transport which, bool ipv6) {
         begin("bind", text);
         if (which == transport::ipc) {
+            if (record->what.holds_topics)
+                throw error{
+                    error::misuse, std::string{"bind "} + text,
+                    "topics are enforced here, and over ipc it is not known which connection subscribes: use tcp"};
             require_ipc_guard(text);
             require_safe_ipc_path(text);
         }
@@ -418,9 +441,9 @@ struct socket_core {
     [[nodiscard]] bool address(any_message& m, std::string_view name) {
         (void)must_look_up();
         const std::lock_guard held{record->lock};
-        const enrolment::addressee* found = nullptr;
-        for (const auto& each : record->addressees)
-            if (each.name.compare(name) == 0) found = &each;
+        const enrolment::guest* found = nullptr;
+        for (const auto& each : record->guests)
+            if (each.says.compare(name) == 0) found = &each;
         return found != nullptr && m.to({reinterpret_cast<const std::byte*>(found->id), sizeof found->id});
     }
 
@@ -579,7 +602,10 @@ struct socket_core {
                 if (!waits && ++bad == bad_per_try) return lost(m, receive_status::timed_out);
             } else {
                 switch (::zmq_errno()) {
-                case EAGAIN: answer_if_empty(); break;
+                case EAGAIN:
+                    answer_if_empty();
+                    record->in_doubt = false;
+                    break;
                 case EINTR: return lost(m, receive_status::interrupted);
                 case ETERM: return lost(m, receive_status::closing);
                 case EFSM:
@@ -687,6 +713,7 @@ private:
         if (chosen.on_disconnect == on_disconnect::drop) set_and_check(handle, ZMQ_IMMEDIATE, 1, "ZMQ_IMMEDIATE");
         if (type == ZMQ_REQ && chosen.correlation == correlation::none)
             set_option(handle, ZMQ_REQ_CORRELATE, 0, "ZMQ_REQ_CORRELATE");
+        if (chosen.topic_rules == topic_rules::enforced) set_option(handle, ZMQ_XPUB_MANUAL, 1, "ZMQ_XPUB_MANUAL");
         set_and_check(handle, ZMQ_LINGER, static_cast<int>(chosen.linger.count()), "ZMQ_LINGER");
 
         // What a pattern does not use is bounded all the same; a subscriber's topics travel in its outgoing queue.
@@ -803,6 +830,7 @@ private:
 
     // Sends the whole message; 0 or an error, and with an error the message is still whole.
     [[nodiscard]] int attempt(any_message& m, bool blocks) {
+        if (record->what.holds_topics && type == ZMQ_PUB) take_in_subscriptions();
         const int flags = blocks && type != ZMQ_PUB && type != ZMQ_XPUB ? 0 : ZMQ_DONTWAIT;
         if (type == ZMQ_ROUTER) {
             zmq_msg_t route;
@@ -1019,6 +1047,7 @@ private:
             size = static_cast<std::size_t>(first);
             more = ::zmq_msg_more(&m.slots_[0].frame) != 0;
         }
+        if (record->what.holds_topics) return take_subscription(m, size, more);
         const std::int64_t whose = whose_is(m);
         std::size_t bytes = 0;
         if (whose > 0 && is_dropped(whose)) return refuse_message(m, 3, more, on_the_line(size), whose);
@@ -1043,7 +1072,7 @@ private:
     [[nodiscard, gnu::cold, gnu::noinline]] taken refuse_misnamed(any_message& m) {
         m.size_ = 1;
         const std::uint64_t serial = m.sender_serial();
-        gate->misnamed(enrolled, serial);
+        gate->may_not_stay(enrolled, serial, reason::message_bad_routing_id);
         return refuse_message(m, 2, ::zmq_msg_more(&m.slots_[0].frame) != 0);
     }
     // Consumes what is left of a message that broke a rule, and counts it: frames, size, routing id, revoked.
@@ -1063,6 +1092,118 @@ private:
         // A REP can only go on by answering; the answer says nothing.
         if (type == ZMQ_REP) ::zmq_send(handle, nullptr, 0, ZMQ_DONTWAIT);
         bad_reply = type == ZMQ_REQ;
+        m.make_live(0);
+        return more ? taken::closing : taken::broken;
+    }
+
+    // ---- subscriptions, where certificates say what may be subscribed to ---------------------------------------------
+
+    void require_topics(const std::string& during) const {
+        if ((type != ZMQ_PUB && type != ZMQ_XPUB) || !shield->clients)
+            throw error{error::misuse, during, "topic_rules are for a pub or xpub that goes by a keyring"};
+#if !defined(SO_COOKIE)
+        throw error{error::unavailable, during, "this system does not say which connection is which (SO_COOKIE)"};
+#endif
+    }
+    // A `pub` takes in what was subscribed to before it sends, once a millisecond at most, which is how often libzmq's looks too.
+    void take_in_subscriptions() {
+        constexpr unsigned at_once = 512;
+        const auto now = wait_clock::now();
+        if (now - record->heard < std::chrono::milliseconds{1}) return;
+        struct one_frame : any_message {
+            one_frame() noexcept : any_message{&place, 1, 0} {}
+            slot place;
+        } held;
+        any_message& m = held;
+        for (unsigned n = 0; n != at_once; ++n) {
+            m.make_live(0);
+            const int size = ::zmq_msg_recv(&m.slots_[0].frame, handle, ZMQ_DONTWAIT);
+            if (size < 0) {
+                if (::zmq_errno() == EAGAIN) record->in_doubt = false;
+                record->heard = now;
+                return;
+            }
+            (void)take_subscription(m, static_cast<std::size_t>(size), ::zmq_msg_more(&m.slots_[0].frame) != 0);
+        }
+    }
+    // libzmq keeps what subscribers send in one queue, and the connections that subscriptions came by in another. It gives out
+    // one of each, and what is allowed here is added for that connection. So nothing is allowed while the two may have come apart,
+    // which what is no subscription does, nor for a connection that libzmq may have freed (docs/decisions/020).
+    [[nodiscard]] taken take_subscription(any_message& m, std::size_t size, bool more) {
+        const auto* const data = static_cast<const unsigned char*>(::zmq_msg_data(&m.slots_[0].frame));
+        m.size_ = 1;
+        const subscription_book::subscriber who = subscriber_of(m);
+        m.size_ = 0;
+        if (more || size == 0 || data[0] > 1) {
+            record->in_doubt = true;
+            gate->may_not_stay(enrolled, who.serial, reason::subscriber_spoke);
+            return skip(m, more);
+        }
+        const bool asks = data[0] == 1;
+        const std::string_view topic{reinterpret_cast<const char*>(data) + 1, size - 1};
+        bool first_or_last = false; // of those that are in effect
+        if (who.serial == 0) {
+            // Not from the line: libzmq takes back what an ended connection had asked for.
+            if (!asks && type == ZMQ_XPUB)
+                first_or_last = record->book.remove_of_gone(topic, [](const auto& each) { return !is_there(each); });
+        } else {
+            const bool clear = !record->in_doubt;
+            if (!clear) gate->may_not_stay(enrolled, who.serial, reason::subscription_unclear);
+            const bool too_long = type == ZMQ_XPUB && size > limits.in.frame;
+            if (too_long) {
+                record->broken[1].fetch_add(1, std::memory_order_relaxed);
+                gate->collect();
+            }
+            const bool allowed = clear && !too_long && is_there(who) && (!asks || may_hear(who.serial, topic));
+            if (type == ZMQ_XPUB)
+                first_or_last = asks ? record->book.add(who, topic, allowed) : record->book.remove(who.serial, topic);
+            if (allowed) ::zmq_setsockopt(handle, asks ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, topic.data(), topic.size());
+        }
+        if (!first_or_last) return skip(m, more);
+        m.slots_[0].size = size;
+        m.size_ = 1;
+        return taken::whole;
+    }
+    // Who sent it. Where its connection is not the one that was let in, or is not known any more, it has no cookie.
+    [[nodiscard]] subscription_book::subscriber subscriber_of(any_message& m) const {
+        subscription_book::subscriber who{m.sender_serial(), ::zmq_msg_get(&m.slots_[0].frame, ZMQ_SRCFD), 0};
+        const std::lock_guard held{record->lock};
+        for (const enrolment::guest& each : record->guests)
+            if (each.serial == who.serial && each.number == who.number) who.cookie = each.cookie;
+        return who;
+    }
+    // libzmq's thread closes a connection's descriptor before it answers that its end is over, and only then is what stands for it
+    // here freed, by the owner's own calls. So what is open now can be used until the next call.
+    [[nodiscard]] static bool is_there(const subscription_book::subscriber& who) noexcept {
+        return who.cookie != 0 && cookie_of(who.number) == who.cookie;
+    }
+    [[nodiscard]] bool may_hear(std::uint64_t serial, std::string_view topic) {
+        {
+            const std::lock_guard held{record->lock};
+            const enrolment::guest* known = nullptr;
+            for (const enrolment::guest& each : record->guests)
+                if (each.serial == serial) known = &each;
+            if (known == nullptr) return false; // it has just been hung up on
+            std::string_view left = known->says;
+            if (left.empty()) return true;
+            while (!left.empty()) {
+                const std::size_t comma = std::min(left.find(','), left.size());
+                if (topic.starts_with(left.substr(0, comma))) return true;
+                left.remove_prefix(std::min(comma + 1, left.size()));
+            }
+        }
+        record->broken[4].fetch_add(1, std::memory_order_relaxed);
+        gate->collect();
+        return false;
+    }
+    // Drops it, and the frames that belong to it.
+    [[nodiscard]] taken skip(any_message& m, bool more) noexcept {
+        while (more) {
+            const int size = next_frame(&m.slots_[0].frame);
+            if (size < 0) break;
+            more = ::zmq_msg_more(&m.slots_[0].frame) != 0;
+        }
+        m.clear();
         m.make_live(0);
         return more ? taken::closing : taken::broken;
     }

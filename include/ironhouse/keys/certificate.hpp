@@ -48,6 +48,9 @@ struct certificate_terms {
     std::optional<peers> connections = std::nullopt;
     std::vector<std::string> domains = {};  ///< Of the servers that let it in, at most 32.
     std::vector<std::string> patterns = {}; ///< Of the servers' sockets that let it in: "pull", "router", ...
+    /// What it may subscribe to: whatever begins with one of these. At most 32, of 1 to 128 printable ASCII characters
+    /// without commas and quotes; see topic_rules.
+    std::vector<std::string> topics = {};
     std::vector<std::pair<std::string, std::string>> metadata = {}; ///< Anything else, for people and other programs.
 
     friend bool operator==(const certificate_terms&, const certificate_terms&) = default;
@@ -141,6 +144,16 @@ inline constexpr std::string_view pattern_names[] = {"push", "pull", "pub",    "
     return domain.find(',') == std::string_view::npos ? nullptr : "holds a comma, which separates domains";
 }
 
+[[nodiscard]] constexpr const char* topic_complaint(std::string_view topic) noexcept {
+    if (topic.empty() || topic.size() > 128) return "is not 1 to 128 characters long";
+    if (topic.front() == ' ' || topic.back() == ' ') return "begins or ends with a space";
+    for (const char c : topic) {
+        if (c < ' ' || c > '~') return "holds a character that is not printable ASCII";
+        if (c == ',' || c == '"' || c == '\'') return "holds a comma, which separates topics, or a quote";
+    }
+    return nullptr;
+}
+
 // They share one line of a file, with commas between them.
 [[nodiscard]] inline std::string list_complaint(const char* one, const char* all, const std::vector<std::string>& list,
                                                 const char* (*complaint_of)(std::string_view)) {
@@ -182,6 +195,7 @@ inline constexpr std::string_view pattern_names[] = {"push", "pull", "pub",    "
     std::string complaint = list_complaint("role", "roles", terms.roles, &role_complaint);
     if (complaint.empty()) complaint = list_complaint("domain", "domains", terms.domains, &listed_domain_complaint);
     if (complaint.empty()) complaint = list_complaint("pattern", "patterns", terms.patterns, &pattern_complaint);
+    if (complaint.empty()) complaint = list_complaint("topic", "topics", terms.topics, &topic_complaint);
     if (complaint.empty()) complaint = ranges_complaint(terms.from);
     if (complaint.empty() && terms.connections && terms.connections->count() > connections_limit) {
         return joined(
@@ -202,8 +216,8 @@ inline constexpr std::string_view pattern_names[] = {"push", "pull", "pub",    "
     for (const auto* const time : {&terms.not_before, &terms.not_after}) {
         if (*time && !parse_time(time_text(**time))) return "a time is outside the years 1000 to 9999";
     }
-    // Terms and the name take nine of the lines.
-    if (terms.metadata.size() > zpl_metadata_limit - 9) return "there are more than 55 lines of metadata";
+    // Terms and the name take ten of the lines.
+    if (terms.metadata.size() > zpl_metadata_limit - 10) return "there are more than 54 lines of metadata";
     for (std::size_t at = 0; at < terms.metadata.size(); ++at) {
         const auto& [name, value] = terms.metadata[at];
         const char* complaint = nullptr;
@@ -516,8 +530,10 @@ template <class Take> void each_listed(std::string_view list, Take take) {
                 refuse(error::rejected, during, {"connections is not a number from 1 to 65536"});
             }
             terms.connections = unit_maker::make<peers>(static_cast<std::int64_t>(many));
-        } else if (named("topics") || named("routing-id")) {
-            // A rule that nobody enforces must not look like one (docs/decisions/020 and 021).
+        } else if (named("topics")) {
+            each_listed(item.value, [&](std::string_view topic) { terms.topics.push_back(std::string{topic}); });
+        } else if (named("routing-id")) {
+            // A rule that nobody enforces must not look like one (docs/decisions/021).
             refuse(error::rejected, during, {item.name, " is not enforced by this version"});
         } else {
             terms.metadata.push_back({std::string{item.name}, std::string{item.value}});
@@ -580,6 +596,7 @@ template <class Take> void each_listed(std::string_view list, Take take) {
     if (terms.connections) put("connections", std::to_string(terms.connections->count()));
     put_list("domains", terms.domains);
     put_list("patterns", terms.patterns);
+    put_list("topics", terms.topics);
     for (const auto& [name, value] : terms.metadata) put(name, value);
     text += "curve\n";
     put("public-key", cert.key().z85());

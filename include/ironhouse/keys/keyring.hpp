@@ -91,6 +91,7 @@ public:
         std::optional<peers> connections = std::nullopt; ///< On one socket at once; else admission_limits::per_key.
         std::vector<std::string> domains = {};           ///< Of the sockets it is let in at; empty: any.
         std::vector<std::string> patterns = {};          ///< Of the sockets it is let in at; empty: any.
+        std::vector<std::string> topics = {};            ///< What it may subscribe to begins so; empty: anything.
 
         /// The entry of a certificate; a nameless one is called by its fingerprint.
         /// \param cert  Whose key is let in.
@@ -104,7 +105,8 @@ public:
                     terms.from,
                     terms.connections,
                     terms.domains,
-                    terms.patterns};
+                    terms.patterns,
+                    terms.topics};
         }
         /// The entry of a bare key, called by its fingerprint.
         /// \param bare  The key that is let in.
@@ -196,7 +198,7 @@ public:
                 if (complaint != nullptr)
                     detail::refuse(why, during, {"the name of ", e.key.fingerprint(), " ", complaint});
                 const std::string terms = detail::terms_complaint(
-                    {e.not_before, e.not_after, e.roles, e.from, e.connections, e.domains, e.patterns});
+                    {e.not_before, e.not_after, e.roles, e.from, e.connections, e.domains, e.patterns, e.topics});
                 if (!terms.empty()) detail::refuse(why, during, {"\"", e.name, "\": ", terms});
             }
             sort(by_name_, &compare_names);

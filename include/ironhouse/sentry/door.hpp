@@ -6,6 +6,7 @@
 
 #include <ironhouse/detail/abi.hpp>
 #include <ironhouse/detail/row.hpp>
+#include <ironhouse/detail/subscription_book.hpp>
 #include <ironhouse/detail/wake.hpp>
 #include <ironhouse/fwd.hpp>
 #include <ironhouse/sentry/events.hpp>
@@ -40,6 +41,7 @@ struct terms {
     const char* ipc_waiver = nullptr; // may do without a guard over ipc, and why
     std::size_t server_keys = 0;      // that a client trusts
     bool drops_revoked = true;        // what a key that may not stay has sent, and the owner has not received
+    bool holds_topics = false;        // subscribers get what their certificates name, and no more
 
     // What it may receive, as the guard counts: zero where the pattern receives nothing.
     int type = 0;
@@ -80,8 +82,9 @@ struct enrolment {
     wake bell;                          // readable while there is mail or the context closes
 
     // Written by the owner when a message breaks a rule, collected by the sentry.
-    std::atomic<std::uint64_t> broken[4] = {}; // frames, size, routing id, of a key that may not stay
-    std::atomic<std::uint64_t> behind{0};      // how often a subscriber's queue was found full
+    // Frames, size, routing id, of a key that may not stay, subscription to what the certificate does not name.
+    std::atomic<std::uint64_t> broken[5] = {};
+    std::atomic<std::uint64_t> behind{0}; // how often a subscriber's queue was found full
 
     // Written by the owner for the guard: what it received, as it was on the line. Messages first, read the other way round.
     std::atomic<std::uint64_t> taken_messages{0}, taken_bytes{0};
@@ -116,13 +119,21 @@ struct enrolment {
         enum : std::uint8_t { more, ended, nothing_left } has;
     };
     row<unwanted> dropped;
-    // Of a router: who is there, by the routing id that was given. Before the first message of each; the latest one last.
-    struct addressee {
+    // Who is there, from before the first message of each: at a router by name, with the routing id that was given, the latest one
+    // last; at a publisher that enforces topics with these, and as each connection that it may be until that is known.
+    struct guest {
         std::uint64_t serial;
-        std::string name;
-        unsigned char id[routing_id_size];
+        std::string says; // its name, or its topics with commas between them; none: all
+        unsigned char id[routing_id_size] = {};
+        int number = -1; // of libzmq's descriptor
+        std::uint64_t cookie = 0;
     };
-    row<addressee> addressees;
+    row<guest> guests;
+
+    // The owner's, of a publisher that enforces topics.
+    bool in_doubt = false;                         // whose a subscription is cannot be told, until none is left
+    std::chrono::steady_clock::time_point heard{}; // when a `pub` last took them in
+    subscription_book book;                        // of an `xpub`
 };
 
 /// What a socket asks of the sentry. Every call is made on the socket's owner thread.
@@ -155,8 +166,9 @@ public:
     [[nodiscard]] virtual bool counts_ipc() const noexcept = 0;
     /// libzmq may have ended connections of this socket without saying so.
     virtual void look_again(const std::shared_ptr<enrolment>& who) noexcept = 0;
-    /// The connection of that serial number has another routing id than it was given: it may not stay.
-    virtual void misnamed(const std::shared_ptr<enrolment>& who, std::uint64_t serial) noexcept = 0;
+    /// The connection of that serial number may not stay, for that reason: message_bad_routing_id, subscriber_spoke or
+    /// subscription_unclear.
+    virtual void may_not_stay(const std::shared_ptr<enrolment>& who, std::uint64_t serial, reason why) noexcept = 0;
     /// Something was counted in the record.
     virtual void collect() noexcept = 0;
     /// Reports something that happened on the owner's thread.

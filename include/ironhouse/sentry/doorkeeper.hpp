@@ -40,6 +40,11 @@
 
 namespace ironhouse::inline IRONHOUSE_ABI::detail {
 
+/// Whether it is a publisher that lets everybody hear everything.
+[[nodiscard]] inline bool ignores_topics(const terms& of) noexcept {
+    return !of.holds_topics && (of.type == ZMQ_PUB || of.type == ZMQ_XPUB);
+}
+
 /// One socket, as the doorkeeper knows it.
 struct ward {
     explicit ward(std::shared_ptr<enrolment> of) : who{std::move(of)}, eye{budget(who->what), exact(who->what.type)} {}
@@ -68,12 +73,13 @@ struct ward {
         return who->what.domain.empty() ? std::string_view{who->what.pattern} : std::string_view{who->what.domain};
     }
     [[nodiscard]] static guard_budget budget(const terms& what) noexcept {
-        if (what.type == ZMQ_PUB) return guard_budget::of_topics(most_topics, longest_topic);
+        // Where the owner decides about each, libzmq keeps what was asked for beside what is in effect.
+        const auto topics = guard_budget::of_topics(what.holds_topics ? most_topics / 2 : most_topics, longest_topic);
+        if (what.type == ZMQ_PUB) return topics;
         // Frames below the handshake's size get past libzmq whatever the limit.
         auto made =
             guard_budget::of(what.queue, what.frames, what.frames == 0 ? 0 : std::max<std::int64_t>(what.frame, 514));
         if (what.type == ZMQ_XPUB) {
-            const auto topics = guard_budget::of_topics(most_topics, longest_topic);
             made.queue = std::max(made.queue, topics.queue);
             made.unfinished = std::max(made.unfinished, topics.unfinished);
         }
@@ -305,17 +311,22 @@ public:
     }
     /// A router may send to it by its name from now on.
     void announce(ward& at, std::string_view name, std::uint64_t serial, const unsigned char (&id)[routing_id_size]) {
-        enrolment::addressee one{serial, std::string{name}, {}};
+        enrolment::guest one{serial, std::string{name}};
         std::memcpy(one.id, id, sizeof one.id);
         const std::lock_guard held{at.who->lock};
-        at.who->addressees.push_back(std::move(one));
+        at.who->guests.push_back(std::move(one));
+    }
+    /// A publisher holds it to those topics from its first subscription on.
+    void announce(ward& at, std::uint64_t serial, const row<candidate>& whose, const std::string& topics) {
+        const std::lock_guard held{at.who->lock};
+        for (const candidate& each : whose)
+            at.who->guests.push_back({serial, topics, {}, table_.at(each.where).number, each.cookie});
     }
     /// No longer.
     void withdraw(ward& at, std::uint64_t serial) noexcept {
-        if (serial == 0 || at.who->what.type != ZMQ_ROUTER) return;
+        if (serial == 0 || (at.who->what.type != ZMQ_ROUTER && !at.who->what.holds_topics)) return;
         const std::lock_guard held{at.who->lock};
-        if (auto* const one = at.who->addressees.find([&](const auto& each) { return each.serial == serial; }))
-            at.who->addressees.erase(one);
+        at.who->guests.erase_if([&](const enrolment::guest& each) { return each.serial == serial; });
     }
     /// One of them was let in, and it is not known which: it would be served without being counted. They come again.
     void show_out_all(ward& at, const row<candidate>& of) {
@@ -398,9 +409,9 @@ public:
             if (one.stage != stage::established && one.stage != stage::departed) return;
             const auto* const entry = ring->find(std::span<const unsigned char, 32>{one.key});
             // Under another name it has to come again: messages carry the name it came in under.
-            if (entry != nullptr && entry->name == one.who &&
-                detail::judge(*entry, {what.domain, what.pattern, what.role, one.from.text, today}) ==
-                    reason::client_admitted) {
+            if (entry != nullptr && entry->name == one.who && hears_what_it_heard(at, one.serial, *entry) &&
+                detail::judge(*entry, {what.domain, what.pattern, what.role, one.from.text, today,
+                                       ignores_topics(what)}) == reason::client_admitted) {
                 one.until = entry->not_after.value_or(verdict::for_ever);
                 if (one.until != verdict::for_ever) look_at_dates(clock::now());
                 return;
@@ -408,10 +419,13 @@ public:
             revoke(at, i);
         });
     }
-    /// Ends the connection of that serial number: something about its handshake was not as it should be.
-    void let_come_again(ward& at, std::uint64_t serial) {
+    /// Ends the connection of that serial number: it may come again. Whoever speaks where only subscriptions belong has to stay
+    /// away like those who were cut off, since others suffer from it.
+    void let_go_of(ward& at, std::uint64_t serial, reason why) {
         table_.each_of(at.who->number, [&](index i, const connection& one) {
-            if (one.serial == serial && one.stage == stage::established) turn_away(at, i, reason::handshake_failed);
+            if (one.serial != serial || one.stage != stage::established) return;
+            if (why == reason::subscriber_spoke) (void)absent_.cut_off(key_at(at, one.who), clock::now());
+            turn_away(at, i, why);
         });
     }
     /// The server's keys before that one are no longer served.
@@ -526,6 +540,15 @@ private:
         }
         if (one.stage == stage::departed) return;
         turn_away(at, i, reason::revoked);
+    }
+    // Where its topics have changed it has to come again: what it subscribed to is known to its owner alone.
+    [[nodiscard]] static bool hears_what_it_heard(ward& at, std::uint64_t serial, const keyring::entry& now) {
+        if (!at.who->what.holds_topics) return true;
+        const std::string topics = listed(now.topics);
+        const std::lock_guard held{at.who->lock};
+        for (const enrolment::guest& each : at.who->guests)
+            if (each.serial == serial) return each.says.compare(topics) == 0;
+        return true;
     }
     // The clock on the wall may be set, so that one has to look at it.
     void look_at_dates(time now) {

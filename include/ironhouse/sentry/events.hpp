@@ -26,6 +26,7 @@ enum class reason : std::uint8_t {
     refused_domain,         ///< The key's `domains` do not name the socket's.
     refused_pattern,        ///< The key's `patterns` do not name the socket's.
     refused_role,           ///< The key does not have the role that the socket asks for.
+    refused_topics,         ///< The key's `topics` name some, and the publisher does not hold subscribers to them.
     refused_address,        ///< The key came from an address outside its `from`.
     refused_mechanism,      ///< The request was not CURVE.
     refused_malformed,      ///< The authentication request could not be read.
@@ -55,16 +56,19 @@ enum class reason : std::uint8_t {
     message_bad_routing_id,  ///< A peer's routing id was longer than 255 bytes; its message was dropped whole.
     message_of_revoked,      ///< A message was still queued when its key was revoked; it was dropped.
     subscriber_behind,       ///< A subscriber's queue was full; it loses messages until it has room again.
-    runtime_not_in_effect,   ///< system/runtime.hpp is linked, and libzmq does without it; `detail` says why.
-    keyring_replaced,        ///< A keyring was read again and took effect, or is open again; `detail` counts keys.
-    keyring_refused,         ///< A keyring's directory holds a bad set; the old one stays. `detail` names the file.
-    keyring_shrank,          ///< A set lacks so many names that it waits to be confirmed; `detail` says how.
-    keyring_missing,         ///< A keyring's directory is gone or cannot be trusted: nobody new is let in.
-    advisory_applies,        ///< A known weakness of this libzmq applies; `detail` is its id.
-    waived,                  ///< insecure.hpp was used; `detail` is the reason given.
-    secrets_may_be_swapped,  ///< The system refused to lock secret memory (RLIMIT_MEMLOCK).
-    sentry_failed,           ///< The sentry's own work failed; newcomers are refused from now on.
-    callback_failed,         ///< The event callback threw; the event was dropped.
+    subscription_refused,    ///< A subscriber asked for what its key's `topics` do not name; it does not get it.
+    subscriber_spoke,        ///< A subscriber sent a message where only subscriptions belong; it was hung up on.
+    subscription_unclear, ///< A subscription came together with such a message; its connection was ended, to come again.
+    runtime_not_in_effect,  ///< system/runtime.hpp is linked, and libzmq does without it; `detail` says why.
+    keyring_replaced,       ///< A keyring was read again and took effect, or is open again; `detail` counts keys.
+    keyring_refused,        ///< A keyring's directory holds a bad set; the old one stays. `detail` names the file.
+    keyring_shrank,         ///< A set lacks so many names that it waits to be confirmed; `detail` says how.
+    keyring_missing,        ///< A keyring's directory is gone or cannot be trusted: nobody new is let in.
+    advisory_applies,       ///< A known weakness of this libzmq applies; `detail` is its id.
+    waived,                 ///< insecure.hpp was used; `detail` is the reason given.
+    secrets_may_be_swapped, ///< The system refused to lock secret memory (RLIMIT_MEMLOCK).
+    sentry_failed,          ///< The sentry's own work failed; newcomers are refused from now on.
+    callback_failed,        ///< The event callback threw; the event was dropped.
 };
 
 /// Number of reasons.
@@ -83,6 +87,7 @@ inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::cal
         "refused_domain",
         "refused_pattern",
         "refused_role",
+        "refused_topics",
         "refused_address",
         "refused_mechanism",
         "refused_malformed",
@@ -112,6 +117,9 @@ inline constexpr std::size_t reason_count = static_cast<std::size_t>(reason::cal
         "message_bad_routing_id",
         "message_of_revoked",
         "subscriber_behind",
+        "subscription_refused",
+        "subscriber_spoke",
+        "subscription_unclear",
         "runtime_not_in_effect",
         "keyring_replaced",
         "keyring_refused",

@@ -152,9 +152,10 @@ public:
     [[nodiscard]] bool counts_ipc() const noexcept override { return counts_ipc_; }
     [[nodiscard]] bool guards() const noexcept override { return guards_.load(std::memory_order_relaxed); }
     void look_again(const std::shared_ptr<enrolment>& who) noexcept override { post({order::look_again, who}); }
-    void misnamed(const std::shared_ptr<enrolment>& who, std::uint64_t serial) noexcept override {
-        command said{order::misnamed, who};
+    void may_not_stay(const std::shared_ptr<enrolment>& who, std::uint64_t serial, reason why) noexcept override {
+        command said{order::may_not_stay, who};
         said.number = serial;
+        said.why = why;
         post(std::move(said));
     }
     void collect() noexcept override {
@@ -218,7 +219,7 @@ private:
         rotate,
         report,
         look_again,
-        misnamed,
+        may_not_stay,
         unguard,
         fail
     };
@@ -247,7 +248,7 @@ private:
         int fd; // of the reader
         ward* door;
         supervisor keeper = {};
-        std::uint64_t reported[5] = {};
+        std::uint64_t reported[6] = {};
         row<change> changes = {};
         std::int64_t oldest_key = 0; // that is still served
         std::uint64_t ring = 0;      // the generation that its connections were looked at for
@@ -261,6 +262,7 @@ private:
         verdict judged;
         std::uint64_t serial;
         clock::time_point until;
+        reason unwanted = reason::client_admitted; // or it may not stay, for that reason
     };
 
     static zmq::context_t make_context(int io_threads) {
@@ -480,8 +482,12 @@ private:
             for (const steering& each : said.newcomers) ::close(each.listener); // the socket is gone
             break;
         case order::look_again: keeper_.check_soon(); break;
-        case order::misnamed:
-            if (watched* const found = find(said.who->number)) keeper_.let_come_again(*found->door, said.number);
+        case order::may_not_stay:
+            if (watched* const found = find(said.who->number)) {
+                keeper_.let_go_of(*found->door, said.number, said.why);
+                // What it sent was faster than the news that it was let in.
+                if (unsettled_ && unsettled_->serial == said.number) unsettled_->unwanted = said.why;
+            }
             break;
         case order::unguard: keeper_.switch_off(); break;
         case order::report:
@@ -550,7 +556,8 @@ private:
                 const std::int64_t server_key = at->who->key_asked_for(asked->domain);
                 judged = decide(*asked, what.clients.get(),
                                 {what.domain, what.pattern, what.role, address,
-                                 std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())});
+                                 std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()),
+                                 ignores_topics(what)});
                 judged.server_key = server_key;
                 if (judged.admitted() && server_key < at->oldest_key) judged.why = reason::refused_server_key;
                 read_monitor(*at); // it may have come since they were read
@@ -581,6 +588,7 @@ private:
                 user.clear();
             }
             give_a_routing_id(*at, judged.who, serial, metadata);
+            if (at->who->what.holds_topics) keeper_.announce(*at->door, serial, whose, judged.topics);
         }
         // Counted before the answer, so that whoever receives a client's first message finds it counted; told after it.
         const event decision{judged.why, 1, number, domain, judged.who, address, {}};
@@ -667,6 +675,7 @@ private:
 
     void admit(watched& at, connection_table::index it, const unsettled& done) {
         keeper_.admit(*at.door, it, done.judged, done.serial);
+        if (done.unwanted != reason::client_admitted) keeper_.let_go_of(*at.door, done.serial, done.unwanted);
         // The ring may have been replaced since it was asked.
         if (at.who->what.clients && at.who->what.clients->generation() != done.judged.of_generation)
             keeper_.review(*at.door);
@@ -753,11 +762,11 @@ private:
     }
 
     void collect_counts(watched& each, clock::time_point now) {
-        static constexpr reason reasons[5] = {reason::message_too_many_frames, reason::message_frame_too_large,
-                                              reason::message_bad_routing_id, reason::message_of_revoked,
-                                              reason::subscriber_behind};
-        for (std::size_t i = 0; i != 5; ++i) {
-            const auto& counter = i < 4 ? each.who->broken[i] : each.who->behind;
+        static constexpr reason reasons[6] = {reason::message_too_many_frames, reason::message_frame_too_large,
+                                              reason::message_bad_routing_id,  reason::message_of_revoked,
+                                              reason::subscription_refused,    reason::subscriber_behind};
+        for (std::size_t i = 0; i != 6; ++i) {
+            const auto& counter = i < 5 ? each.who->broken[i] : each.who->behind;
             const std::uint64_t total = counter.load(std::memory_order_relaxed);
             if (total == each.reported[i]) continue;
             herald_.tell({reasons[i], total - each.reported[i], each.who->number, label(*each.who), {}, {}, {}}, now);

@@ -60,6 +60,7 @@ struct verdict {
     std::uint64_t of_generation = 0;           // of the ring that said so
     std::int64_t server_key = 0;               // under which of the server's keys it came
     std::int64_t connections = 0;              // that the key may have on one socket; 0: as many as others
+    std::string topics = {};                   // that it may subscribe to, with commas between them; empty: all
     [[nodiscard]] bool admitted() const noexcept { return why == reason::client_admitted; }
 };
 
@@ -70,7 +71,15 @@ struct visit {
     std::string_view role = {};    // that the socket asks for; empty: none
     std::string_view address = {}; // as ZAP gives it
     std::chrono::sys_seconds now = {};
+    bool ignores_topics = false; // a publisher that does not hold subscribers to theirs
 };
+
+/// As one text, with commas between them.
+[[nodiscard]] inline std::string listed(const std::vector<std::string>& topics) {
+    std::string all;
+    for (const std::string& each : topics) (all += all.empty() ? "" : ",") += each;
+    return all;
+}
 
 /// Whether a key of the ring may be there; if not, why. Asked of newcomers, and of everybody once more when the ring changes.
 [[nodiscard]] inline reason judge(const keyring::entry& who, const visit& here) {
@@ -84,6 +93,7 @@ struct visit {
     if (!who.domains.empty() && !among(who.domains, here.domain)) return reason::refused_domain;
     if (!who.patterns.empty() && !among(who.patterns, here.pattern)) return reason::refused_pattern;
     if (!here.role.empty() && !among(who.roles, here.role)) return reason::refused_role;
+    if (here.ignores_topics && !who.topics.empty()) return reason::refused_topics;
     if (who.from.empty()) return reason::client_admitted;
     // Over ipc there is no address, and so none that it may come from.
     if (ip_address at; read_ip(here.address, at))
@@ -109,6 +119,7 @@ struct visit {
     made.until = entry->not_after.value_or(verdict::for_ever);
     made.of_generation = generation;
     made.connections = entry->connections ? entry->connections->count() : 0;
+    made.topics = listed(entry->topics);
     // Last: its directory may have been taken away meanwhile.
     if (made.admitted() && !ring->is_open()) made.why = reason::refused_ring_missing;
     return made;

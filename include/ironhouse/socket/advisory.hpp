@@ -96,7 +96,9 @@ struct row {
     /// Whether this version has the weakness, as far as its number tells.
     /// \param v  A version of libzmq.
     [[nodiscard]] constexpr bool affects(version v) const noexcept {
-        return std::any_of(ranges.begin(), ranges.end(), [&](const range& r) { return r.first <= v && v <= r.last; });
+        for (const range& each : ranges)
+            if (each.first <= v && v <= each.last) return true;
+        return false;
     }
 };
 
@@ -482,10 +484,11 @@ struct finding {
 /// \param package  The package's version.
 [[nodiscard]] constexpr bool carries_patch(const row& known, std::string_view package) noexcept {
     const detail::debian_version installed{package};
-    return std::any_of(std::begin(patched_packages), std::end(patched_packages), [&](const patched_package& p) {
-        return p.id == known.id && detail::debian_version{p.from} <= installed &&
-               installed < detail::debian_version{p.below};
-    });
+    for (const patched_package& p : patched_packages)
+        if (p.id == known.id && detail::debian_version{p.from} <= installed &&
+            installed < detail::debian_version{p.below})
+            return true;
+    return false;
 }
 
 /// The rows that apply to a libzmq and to what a program uses of it, in the order of the table.
@@ -531,11 +534,13 @@ inline std::vector<finding> review(version v, std::optional<std::string> (*packa
 
     auto found = applying(v, std::nullopt, used);
     const auto some_package_differs = [&](const finding& f) {
-        return std::any_of(std::begin(patched_packages), std::end(patched_packages), [&](const patched_package& p) {
-            return p.id == f.known->id && detail::debian_version{p.from}.upstream() == v.text();
-        });
+        for (const patched_package& p : patched_packages)
+            if (p.id == f.known->id && detail::debian_version{p.from}.upstream() == v.text()) return true;
+        return false;
     };
-    if (std::any_of(found.begin(), found.end(), some_package_differs))
+    bool differs = false;
+    for (const finding& each : found) differs = differs || some_package_differs(each);
+    if (differs)
         if (const auto installed = package()) found = applying(v, std::string_view{*installed}, used);
 
     std::vector<finding> warnings;

@@ -55,6 +55,7 @@ const certificate_terms all_terms{
     .connections = ih::peers::from_config(65'536),
     .domains = {"orders", "prices"},
     .patterns = {"pull", "router"},
+    .topics = {"orders", "prices.eu"},
     .metadata = {{"email", "a@b.c"}, {"organization", "M\xc3\xbcller #1"}}};
 
 key_source giving(std::string text) {
@@ -130,6 +131,7 @@ TEST_CASE("certificate files have the form that CZMQ and pyzmq read", "[keys][M1
                                  "    connections = \"65536\"\n"
                                  "    domains = \"orders,prices\"\n"
                                  "    patterns = \"pull,router\"\n"
+                                 "    topics = \"orders,prices.eu\"\n"
                                  "    email = \"a@b.c\"\n"
                                  "    organization = \"M\xc3\xbcller #1\"\n"
                                  "curve\n"
@@ -248,18 +250,20 @@ TEST_CASE("what a key may do is read from its file, and a rule that is no rule r
         return certificate::load(giving(with_metadata(lines))).public_part().terms();
     };
     const auto free = terms_of("");
-    CHECK((free.from.empty() && !free.connections && free.domains.empty() && free.patterns.empty()));
+    CHECK((free.from.empty() && !free.connections && free.domains.empty() && free.patterns.empty() &&
+           free.topics.empty()));
     CHECK(free.roles.empty());
     // As a person writes lists: with a space, or without.
     const auto bound = terms_of("    from = \"10.1.0.0/16, 2001:db8::/32,192.0.2.7/32\"\n    connections = 5\n"
                                 "    domains = \"orders, prices\"\n    patterns = pull\n"
-                                "    roles = \"a, b\"\n");
+                                "    roles = \"a, b\"\n    topics = \"news, a b\"\n");
     REQUIRE(bound.from.size() == 3);
     CHECK(bound.from[1].text() == "2001:db8::/32");
     CHECK(bound.connections->count() == 5);
     CHECK((bound.domains == std::vector<std::string>{"orders", "prices"}));
     CHECK((bound.patterns == std::vector<std::string>{"pull"}));
     CHECK((bound.roles == std::vector<std::string>{"a", "b"}));
+    CHECK((bound.topics == std::vector<std::string>{"news", "a b"}));
 
     const auto refuses = [](const char* name, const std::string& value, std::string_view because) {
         CAPTURE(name, value);
@@ -279,10 +283,11 @@ TEST_CASE("what a key may do is read from its file, and a rule that is no rule r
         refuses("domains", domain, "domain ");
     for (const char* const pattern : {"", "PULL", "pul", "pull,", "pull,pull"})
         refuses("patterns", pattern, "pattern ");
-    // Nobody enforces them yet, so that nobody may rely on them.
-    for (const char* const name : {"topics", "routing-id"})
-        for (const char* const value : {"prices.", ""})
-            refuses(name, value, std::string{name} + " is not enforced by this version");
+    for (const char* const topic : {"", "prices,", "prices, ", "prices,prices"}) refuses("topics", topic, "topic ");
+    refuses("topics", std::string(129, 't'), "topic 1 is not 1 to 128 characters long");
+    // Nobody enforces it, so that nobody may rely on it.
+    for (const char* const value : {"prices.", ""})
+        refuses("routing-id", value, "routing-id is not enforced by this version");
 }
 
 TEST_CASE("the patterns that a key may name are those there are", "[keys][M1.4]") {
@@ -359,7 +364,8 @@ TEST_CASE("the largest certificate that can be made can be read again", "[keys]"
     terms.connections = all_terms.connections;
     for (int at = 10; at < 17; ++at) terms.domains.push_back(std::to_string(at) + std::string(62, 'd'));
     terms.patterns.assign(std::begin(ih::detail::pattern_names), std::end(ih::detail::pattern_names));
-    for (int at = 0; at < 55; ++at)
+    for (int at = 10; at < 17; ++at) terms.topics.push_back(std::to_string(at) + std::string(70, 't'));
+    for (int at = 0; at < 54; ++at)
         terms.metadata.emplace_back(std::to_string(at) + std::string(62, 'n'), std::string(512, 'v'));
     const auto cert = certificate::generate(std::string(64, 'x'), terms);
     cert.save(folder / "a.key_secret");

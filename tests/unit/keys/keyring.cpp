@@ -102,7 +102,8 @@ TEST_CASE("an entry holds what its certificate says that the key may do", "[keys
                                                    .from = {ih::address_range::parse("10.0.0.0/8")},
                                                    .connections = ih::peers::from_config(7),
                                                    .domains = {"orders"},
-                                                   .patterns = {"pull", "router"}});
+                                                   .patterns = {"pull", "router"},
+                                                   .topics = {"news"}});
     const auto ring = keyring::of({ann.public_part()});
     const auto held = ring.find(ann.public_key());
     REQUIRE(held);
@@ -112,6 +113,7 @@ TEST_CASE("an entry holds what its certificate says that the key may do", "[keys
     CHECK(held->connections->count() == 7);
     CHECK((held->domains == std::vector<std::string>{"orders"}));
     CHECK((held->patterns == std::vector<std::string>{"pull", "router"}));
+    CHECK((held->topics == std::vector<std::string>{"news"}));
     // Whoever writes entries by hand is held to the same rules.
     CHECK(
         says(refusal([&] { return keyring::of({keyring::entry{.name = "a", .key = fresh(), .patterns = {"puhs"}}}); }),

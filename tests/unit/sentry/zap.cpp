@@ -130,6 +130,14 @@ TEST_CASE("an entry is let in where each of its terms allows it, and refused by 
         CHECK(judged(&visit::address, address) == ih::reason::refused_address);
 }
 
+TEST_CASE("a key with topics is let in where they mean something, and where nobody subscribes", "[sentry][T6.3]") {
+    const ih::keyring::entry ann{.name = "ann", .key = ih::keypair::generate().public_key(), .topics = {"news"}};
+    CHECK(ih::detail::judge(ann, {.pattern = "pub"}) == ih::reason::client_admitted);
+    CHECK(ih::detail::judge(ann, {.pattern = "pub", .ignores_topics = true}) == ih::reason::refused_topics);
+    const ih::keyring::entry ben = ih::keyring::entry::of(ih::keypair::generate().public_key());
+    CHECK(ih::detail::judge(ben, {.pattern = "pub", .ignores_topics = true}) == ih::reason::client_admitted);
+}
+
 TEST_CASE("a key without terms is let in anywhere, unless a role is asked for", "[sentry][M1.4]") {
     const ih::keyring::entry bare = ih::keyring::entry::of(ih::keypair::generate().public_key());
     CHECK(ih::detail::judge(bare, {"orders", "pull", "", "203.0.113.9"}) == ih::reason::client_admitted);
