@@ -172,8 +172,8 @@ TEST_CASE("keygen says what is wrong with what a key may do, and makes nothing",
     refused("--connections", "65537", "65536");
     refused("--domain", "two words", "domain 1");
     refused("--pattern", "publish", "pattern 1 is none of");
-    refused("--topic", "prices.", "--topic"); // these two are not enforced, and so not offered
-    refused("--routing-id", "ann-1", "--routing-id");
+    refused("--topic", "prices,orders", "topic 1 holds a comma");
+    refused("--routing-id", "ann-1", "--routing-id"); // it is not enforced, and so not offered
     CHECK(folder.entries() == 0);
 }
 
