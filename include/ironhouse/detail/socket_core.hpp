@@ -106,8 +106,8 @@ struct socket_options {
     /// Whether a bound ipc socket of several peers may do without system/runtime.hpp.
     ironhouse::ipc_guard ipc_guard = {};
     /// Whether a `pub` or `xpub` under a keyring goes by the `topics` in it. Linux, and not over ipc, where the kernel does
-    /// not say which connection asked. What is asked for takes effect within a millisecond of the next send of a `pub`, and when
-    /// an `xpub` receives it.
+    /// not say which connection asked. What is asked for takes effect when a `pub` next sends, a millisecond later at most, and
+    /// when an `xpub` receives it.
     ironhouse::topic_rules topic_rules = ironhouse::topic_rules::none;
 };
 
@@ -1072,7 +1072,7 @@ private:
     [[nodiscard, gnu::cold, gnu::noinline]] taken refuse_misnamed(any_message& m) {
         m.size_ = 1;
         const std::uint64_t serial = m.sender_serial();
-        gate->may_not_stay(enrolled, serial, reason::message_bad_routing_id);
+        gate->may_not_stay(enrolled, serial, reason::handshake_failed);
         return refuse_message(m, 2, ::zmq_msg_more(&m.slots_[0].frame) != 0);
     }
     // Consumes what is left of a message that broke a rule, and counts it: frames, size, routing id, revoked.
@@ -1136,7 +1136,7 @@ private:
         m.size_ = 0;
         if (more || size == 0 || data[0] > 1) {
             record->in_doubt = true;
-            gate->may_not_stay(enrolled, who.serial, reason::subscriber_spoke);
+            send_away(who.serial, reason::subscriber_spoke);
             return skip(m, more);
         }
         const bool asks = data[0] == 1;
@@ -1148,7 +1148,7 @@ private:
                 first_or_last = record->book.remove_of_gone(topic, [](const auto& each) { return !is_there(each); });
         } else {
             const bool clear = !record->in_doubt;
-            if (!clear) gate->may_not_stay(enrolled, who.serial, reason::subscription_unclear);
+            if (!clear) send_away(who.serial, reason::subscription_unclear);
             const bool too_long = type == ZMQ_XPUB && size > limits.in.frame;
             if (too_long) {
                 record->broken[1].fetch_add(1, std::memory_order_relaxed);
@@ -1163,6 +1163,10 @@ private:
         m.slots_[0].size = size;
         m.size_ = 1;
         return taken::whole;
+    }
+    // Once is enough, however much more of it is in the queue.
+    void send_away(std::uint64_t serial, reason why) noexcept {
+        if (std::exchange(record->sent_away, serial) != serial) gate->may_not_stay(enrolled, serial, why);
     }
     // Who sent it. Where its connection is not the one that was let in, or is not known any more, it has no cookie.
     [[nodiscard]] subscription_book::subscriber subscriber_of(any_message& m) const {

@@ -132,6 +132,7 @@ struct enrolment {
 
     // The owner's, of a publisher that enforces topics.
     bool in_doubt = false;                         // whose a subscription is cannot be told, until none is left
+    std::uint64_t sent_away = 0;                   // the latest handshake whose connection may not stay
     std::chrono::steady_clock::time_point heard{}; // when a `pub` last took them in
     subscription_book book;                        // of an `xpub`
 };
@@ -166,8 +167,8 @@ public:
     [[nodiscard]] virtual bool counts_ipc() const noexcept = 0;
     /// libzmq may have ended connections of this socket without saying so.
     virtual void look_again(const std::shared_ptr<enrolment>& who) noexcept = 0;
-    /// The connection of that serial number may not stay, for that reason: message_bad_routing_id, subscriber_spoke or
-    /// subscription_unclear.
+    /// The connection of that serial number may not stay, for that reason: handshake_failed (it has another routing id than it
+    /// was given), subscriber_spoke or subscription_unclear.
     virtual void may_not_stay(const std::shared_ptr<enrolment>& who, std::uint64_t serial, reason why) noexcept = 0;
     /// Something was counted in the record.
     virtual void collect() noexcept = 0;

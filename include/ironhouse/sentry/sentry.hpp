@@ -344,7 +344,8 @@ private:
                     read_monitors();
                     review_rings();
                 }
-                if (now.everything || now.newcomers) serve_newcomers();
+                // The authenticator was read until nothing was left, so that without a word of libzmq's nothing is there.
+                if (now.newcomers || unsettled_ || more_may_wait_) serve_newcomers();
                 if (now.everything) collect_counts();
                 change_keys();
                 keeper_.work(now.awake, now.heard);
@@ -403,7 +404,7 @@ private:
         work found{unsettled_.has_value(), false, hears, false};
         const int woke = ::poll(polled_.data(), static_cast<nfds_t>(polled_.size()), timeout);
         if (woke < 0)
-            found.everything = true; // more descriptors than the program now allows itself: look at all of them
+            found.everything = found.newcomers = true; // more descriptors than the program now allows itself: look at all
         if (woke <= 0) {
             found.heard = found.heard || found.everything;
             return found;
@@ -502,6 +503,7 @@ private:
     }
 
     void serve_newcomers() {
+        more_may_wait_ = false;
         // Bounded, so that a storm of handshakes cannot starve monitors and timers.
         for (int served = 0; zap_ && served != 64; ++served) {
             if (!settle()) return;
@@ -528,7 +530,9 @@ private:
             if (count < 2) continue; // no request id: nothing could be answered
             answer(peer, texts, count);
         }
-        if (zap_) bell_.raise(); // more may wait
+        if (!zap_) return;
+        more_may_wait_ = true;
+        bell_.raise();
     }
 
     void answer(zmq::message_t& peer, const std::string_view (&frames)[zap_frames], std::size_t many) {
@@ -852,6 +856,7 @@ private:
     std::optional<unsettled> unsettled_;
     clock::time_point heard_{}, answered_{}; // the monitors, and a newcomer
     row<pollfd> polled_;
+    bool more_may_wait_ = false; // who asks to be let in
     std::uint64_t handshakes_admitted_ = 0;
 
     background_thread thread_; // last: it uses everything above
