@@ -404,7 +404,8 @@ private:
         work found{unsettled_.has_value(), false, hears, false};
         const int woke = ::poll(polled_.data(), static_cast<nfds_t>(polled_.size()), timeout);
         if (woke < 0)
-            found.everything = found.newcomers = true; // more descriptors than the program now allows itself: look at all
+            found.everything = found.newcomers =
+                true; // more descriptors than the program now allows itself: look at all
         if (woke <= 0) {
             found.heard = found.heard || found.everything;
             return found;
