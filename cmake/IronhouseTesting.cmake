@@ -4,6 +4,20 @@
 
 include_guard(GLOBAL)
 
+# ctest begins with what is said to cost most, and what says nothing costs at least 0. So programs that wait for one another
+# come first; then, one at a time, those that keep time and say "serial"; beside those, and after them, what only computes.
+# That stands back for whoever wants the processor, so that what keeps time has the machine for itself whenever it does anything.
+find_program(IRONHOUSE_NICE nice)
+mark_as_advanced(IRONHOUSE_NICE)
+if(IRONHOUSE_NICE)
+    set(IRONHOUSE_STANDING_BACK ${IRONHOUSE_NICE} -n 19)
+    set(IRONHOUSE_SERIAL COST -1 RESOURCE_LOCK machine)
+else()
+    set(IRONHOUSE_STANDING_BACK)
+    set(IRONHOUSE_SERIAL COST -1 RUN_SERIAL ON)
+endif()
+set(IRONHOUSE_COMPUTING COST -3)
+
 # Compilers that must-not-compile and header tests are run with: every one found, not only this build's.
 find_program(IRONHOUSE_GXX g++)
 find_program(IRONHOUSE_CLANGXX NAMES clang++ clang++-19 clang++-18 clang++-17 clang++-16 clang++-15 clang++-14)
@@ -28,11 +42,13 @@ set(IRONHOUSE_COMPILE_LINE
     -std=c++20 ${IRONHOUSE_DEV_FLAGS} -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/tests
     ${_ironhouse_folders})
 
-# ironhouse_read_wishes(<prefix> <sources...>): <prefix>_SERIAL, <prefix>_TIMEOUT, <prefix>_LABEL from "// ctest:" comments.
+# ironhouse_read_wishes(<prefix> <sources...>): <prefix>_SERIAL, <prefix>_TIMEOUT, <prefix>_LABEL, <prefix>_WITHOUT from
+# "// ctest:" comments.
 function(ironhouse_read_wishes prefix)
     set(serial FALSE)
     set(timeout 60)
     set(label)
+    set(without)
     foreach(source IN LISTS ARGN)
         file(STRINGS ${CMAKE_CURRENT_SOURCE_DIR}/${source} wishes REGEX "^// ctest: ")
         foreach(wish IN LISTS wishes)
@@ -44,6 +60,8 @@ function(ironhouse_read_wishes prefix)
                 endif()
             elseif(wish MATCHES "^// ctest: label ([a-z]+)$")
                 set(label ${CMAKE_MATCH_1})
+            elseif(wish MATCHES "^// ctest: without ([a-z]+)$")
+                set(without ${CMAKE_MATCH_1})
             else()
                 message(FATAL_ERROR "${source}: not understood: ${wish}")
             endif()
@@ -52,6 +70,7 @@ function(ironhouse_read_wishes prefix)
     set(${prefix}_SERIAL ${serial} PARENT_SCOPE)
     set(${prefix}_TIMEOUT ${timeout} PARENT_SCOPE)
     set(${prefix}_LABEL "${label}" PARENT_SCOPE)
+    set(${prefix}_WITHOUT "${without}" PARENT_SCOPE)
 endfunction()
 
 # ironhouse_share_headers(<target>): what nearly every test includes is compiled once. Each header is tested alone elsewhere.
@@ -96,10 +115,18 @@ function(ironhouse_test_program name label)
     if(TARGET ${label}) # the target that builds all programs of this label
         add_dependencies(${label} ${name})
     endif()
+    set(order)
+    if(wish_SERIAL)
+        set(order ${IRONHOUSE_SERIAL})
+    endif()
+    set(selection)
+    if(wish_WITHOUT)
+        set(selection TEST_SPEC ~[${wish_WITHOUT}])
+    endif()
     catch_discover_tests(
-        ${name}
+        ${name} ${selection}
         TEST_PREFIX "${name}: " ${IRONHOUSE_CATCH_ARGUMENTS}
-        PROPERTIES LABELS ${label} TIMEOUT ${wish_TIMEOUT} RUN_SERIAL ${wish_SERIAL})
+        PROPERTIES LABELS ${label} TIMEOUT ${wish_TIMEOUT} ${order})
 endfunction()
 
 # ironhouse_syntax_test(<name> <source> [<compilers>...]): the source passes every compiler found, or those named, with all
@@ -111,8 +138,9 @@ function(ironhouse_syntax_test name source)
     endif()
     foreach(compiler IN LISTS compilers)
         ironhouse_compiler_name(compiler_name ${compiler})
-        add_test(NAME ${name}.${compiler_name} COMMAND ${compiler} "${IRONHOUSE_COMPILE_LINE}" -fsyntax-only ${source}
+        add_test(NAME ${name}.${compiler_name} COMMAND ${IRONHOUSE_STANDING_BACK} ${compiler} "${IRONHOUSE_COMPILE_LINE}"
+                                                       -fsyntax-only ${source}
                  COMMAND_EXPAND_LISTS)
-        set_tests_properties(${name}.${compiler_name} PROPERTIES LABELS headers TIMEOUT 120)
+        set_tests_properties(${name}.${compiler_name} PROPERTIES LABELS headers TIMEOUT 120 ${IRONHOUSE_COMPUTING})
     endforeach()
 endfunction()

@@ -2,5 +2,3 @@
 // ctest: serial
 // ctest: timeout 240
 #include <ironhouse/system/runtime.hpp>
-
-#include "admission.cpp"

@@ -3,5 +3,3 @@
 // ctest: label siege
 // ctest: timeout 240
 #include <ironhouse/system/runtime.hpp>
-
-#include "guard.cpp"

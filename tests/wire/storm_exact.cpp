@@ -2,7 +2,5 @@
 // ctest: serial
 // ctest: label siege
 // ctest: timeout 240
+// ctest: without plain
 #include <ironhouse/system/runtime.hpp>
-
-#define IRONHOUSE_TEST_EXACT 1
-#include "storm.cpp"
