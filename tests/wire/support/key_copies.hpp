@@ -58,21 +58,32 @@ public:
         for (std::size_t left = 4 - i % 5; left != 0; --left) word /= 85;
         return static_cast<std::uint8_t>(digits[word % 85]);
     }
-    /// Whether the middle of the key begins here, as bytes or as text. Its ends are left out: curve arithmetic changes some bits
-    /// of them, and malloc writes over the beginning of what it was given back.
-    [[nodiscard]] bool begins_at(const std::uint8_t* at, std::size_t length) const {
-        return matches(at, length, one_ + 4, other_ + 4, middle) ||
-               matches(at, length, text_one_ + 5, text_other_ + 5, text_middle);
+    /// How often the middle of the key begins, as bytes or as text, at one of the first `many` of these. Its ends are left
+    /// out: curve arithmetic changes some bits of them, and malloc writes over the beginning of what it was given back.
+    [[nodiscard]] int count_in(const std::uint8_t* at, std::size_t length, std::size_t many) const {
+        return count(at, length, many, one_ + 4, other_ + 4, middle) +
+               count(at, length, many, text_one_ + 5, text_other_ + 5, text_middle);
     }
     static constexpr std::size_t middle = 24, text_middle = 30;
 
 private:
     static std::uint8_t byte() { return static_cast<std::uint8_t>(randombytes_random()); }
+    // The first byte is no copy, and memchr() is quick also where nothing is optimised.
+    static int count(const std::uint8_t* at, std::size_t length, std::size_t many, const volatile std::uint8_t* one,
+                     const volatile std::uint8_t* other, std::size_t width) {
+        if (length < width) return 0;
+        const std::uint8_t* const end = at + std::min(many, length - width + 1);
+        const int first = one[0] ^ other[0];
+        int found = 0;
+        while ((at = static_cast<const std::uint8_t*>(std::memchr(at, first, static_cast<std::size_t>(end - at)))) !=
+               nullptr)
+            found += matches(at++, one, other, width) ? 1 : 0;
+        return found;
+    }
     // volatile: no compiler puts the two together anywhere but in a register.
-    static bool matches(const std::uint8_t* at, std::size_t length, const volatile std::uint8_t* one,
-                        const volatile std::uint8_t* other, std::size_t many) {
-        if (length < many) return false;
-        for (std::size_t i = 0; i != many; ++i)
+    static bool matches(const std::uint8_t* at, const volatile std::uint8_t* one, const volatile std::uint8_t* other,
+                        std::size_t width) {
+        for (std::size_t i = 0; i != width; ++i)
             if ((at[i] ^ one[i]) != other[i]) return false;
         return true;
     }
@@ -131,10 +142,7 @@ struct found_copies {
             const ::ssize_t n = ::pread(memory.get(), window, want + more, static_cast<::off_t>(at));
             if (n > 0) {
                 const auto got = static_cast<std::size_t>(n);
-                const bool empty = std::all_of(window, window + got, [](std::uint8_t b) { return b == 0; });
-                for (std::size_t i = 0; !empty && i < std::min(got, want); ++i)
-                    if (secret.begins_at(window + i, got - i))
-                        ++(heap ? found.heap : stack ? found.stacks : found.elsewhere);
+                (heap ? found.heap : stack ? found.stacks : found.elsewhere) += secret.count_in(window, got, want);
                 ::sodium_memzero(window, got);
             }
             at += n > 0 ? std::min<std::size_t>(want, static_cast<std::size_t>(n)) : std::min<std::size_t>(want, 4'096);
