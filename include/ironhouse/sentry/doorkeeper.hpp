@@ -735,7 +735,8 @@ private:
             one.quiet = 0;
             // As long as little lies unread, each look is a fresh start; beyond that judge() knows whose it is.
             if (!coming && at.is_read() && !at.eye.watchful())
-                gate_.limit(one.number, one.generation, at.eye.budget().queue);
+                gate_.limit(one.number, one.generation, at.eye.budget().queue,
+                            at.who->taken_bytes.load(std::memory_order_relaxed));
             return true;
         }
         if (++one.quiet < 4 || (one.stage == stage::half_open && one.suspect != 0)) return true;
@@ -786,7 +787,7 @@ private:
                 cut(at, i, now);
             else
                 gate_.limit(one.number, one.generation,
-                            at.eye.budget().queue - std::max<std::int64_t>(0, one.books.level));
+                            at.eye.budget().queue - std::max<std::int64_t>(0, one.books.level), bytes);
             sum += std::max<std::int64_t>(0, one.books.level);
             most = std::max(most, one.books.level);
             all_known = all_known && one.books.known;

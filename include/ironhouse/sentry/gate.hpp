@@ -153,12 +153,13 @@ public:
         served_[at] = {generation, who, who->taken_bytes.load(std::memory_order_relaxed), budget, lenient};
         (void)runtime_limit(fd, generation, static_cast<std::uint64_t>(budget));
     }
-    /// The guard has looked: from now on it may bring so much.
-    void limit(int fd, std::uint64_t generation, std::int64_t bytes) noexcept {
+    /// The guard has looked: from now on it may bring so much, and what its socket's owner has received since it had received
+    /// `taken`. That is what the guard knew of: what came after it is not in its sum, and has made room all the same.
+    void limit(int fd, std::uint64_t generation, std::int64_t bytes, std::uint64_t taken) noexcept {
         if (generation == 0) return;
         const std::lock_guard held{lock_};
         if (served* const one = find(fd, generation)) {
-            one->taken = one->who->taken_bytes.load(std::memory_order_relaxed);
+            one->taken = taken;
             (void)runtime_limit(fd, generation, static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 0)));
         }
     }

@@ -168,8 +168,10 @@ TEST_CASE("an allowance follows what the owner receives, and not one byte more",
     CHECK(here.receive(fd, 8'000) == 4'000); // as much as was received
     who->taken_bytes += 50'000;
     CHECK(here.receive(fd, 20'000) == 10'000); // never more than a queue at once
-    exact.limit(fd, generation, 500);
+    // What was received after the guard had counted is not in its sum.
+    exact.limit(fd, generation, 500, who->taken_bytes - 300);
     CHECK(here.receive(fd, 8'000) == 500);
+    CHECK(here.receive(fd, 8'000) == 300);
     CHECK(here.receive(fd, 8'000) == 0);
     CHECK(exact.take().cuts.size() == 1);
     CHECK(here.receive(fd, 8'000) == 0);
