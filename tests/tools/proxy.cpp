@@ -40,8 +40,8 @@ struct keys {
     }
     [[nodiscard]] std::string at(const std::string& name) const { return folder / name; }
     /// One more client that may come in.
-    void welcome(const std::string& name) const {
-        const auto made = ih::certificate::generate(name);
+    void welcome(const std::string& name, ih::certificate_terms terms = {}) const {
+        const auto made = ih::certificate::generate(name, std::move(terms));
         made.save(at(name + ".key_secret"));
         made.save_public(at("clients/" + name + ".key"));
     }
@@ -241,6 +241,27 @@ TEST_CASE("the service publishes to subscribers, who subscribe through the proxy
         for (; const auto line = oil.read_line(50ms); ++heard) CHECK(line == "oil 1");
     }
     CHECK(heard == 3);
+    CHECK(proxy.stop().code == 0);
+}
+
+TEST_CASE("a subscriber hears through the proxy what its certificate names, and nothing else", "[proxy][M1.6][T6.3]") {
+    const keys with;
+    with.welcome("ben", {.topics = {"oil"}});
+    old_service service{"pub"};
+    front proxy{with, "pub", service.endpoint};
+    auto gas = client(with, "sub", proxy, 3, {"gas"}, "ben");
+    auto oil = client(with, "sub", proxy, 3, {"oil"}, "ben");
+    CHECK(gas.read_line(20s) == "subscribed");
+    CHECK(oil.read_line(20s) == "subscribed");
+    CHECK(proxy.child.read_line_with("subscription_refused", 20s));
+    int heard = 0;
+    for (int i = 0; i != 400 && heard != 3; ++i) {
+        REQUIRE(service.child.write_line("gas 1"));
+        REQUIRE(service.child.write_line("oil 1"));
+        for (; const auto line = oil.read_line(50ms); ++heard) CHECK(line == "oil 1");
+    }
+    CHECK(heard == 3);
+    CHECK_FALSE(gas.read_line(50ms));
     CHECK(proxy.stop().code == 0);
 }
 

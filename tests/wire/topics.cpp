@@ -125,6 +125,17 @@ template <class Pattern> struct newsroom {
     }
 };
 
+template <class Holds> void with_each_publisher(const Holds& holds) {
+    SECTION("pub") {
+        newsroom<ih::pub> at;
+        holds(at);
+    }
+    SECTION("xpub") {
+        newsroom<ih::xpub> at;
+        holds(at);
+    }
+}
+
 const std::vector<std::string> everything{"orders.1", "prices.eu.1", "prices.us.1", "news.1"};
 using nothing = std::vector<std::string>;
 
@@ -310,14 +321,7 @@ TEST_CASE("nobody gets what another one asked for, whatever a third one sends", 
         CHECK_FALSE(at.enter(at.who.eve));
         CHECK(at.context.count(ih::reason::refused_after_cut) >= 1);
     };
-    SECTION("pub") {
-        newsroom<ih::pub> at;
-        holds(at);
-    }
-    SECTION("xpub") {
-        newsroom<ih::xpub> at;
-        holds(at);
-    }
+    with_each_publisher(holds);
 }
 
 // What stands for its connection in libzmq's queue is freed by then.
@@ -338,14 +342,7 @@ TEST_CASE("a subscriber that has gone before it was heard leaves nothing behind"
             CHECK(at.hears(*ann, {"orders.1"}, everything) == nothing{});
         }
     };
-    SECTION("pub") {
-        newsroom<ih::pub> at;
-        holds(at);
-    }
-    SECTION("xpub") {
-        newsroom<ih::xpub> at;
-        holds(at);
-    }
+    with_each_publisher(holds);
 }
 
 // Here the sentry is late: that the connection has ended is to be seen from its descriptor alone.

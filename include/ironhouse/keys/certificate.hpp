@@ -154,6 +154,13 @@ inline constexpr std::string_view pattern_names[] = {"push", "pull", "pub",    "
     return nullptr;
 }
 
+/// As one text, with commas between them.
+[[nodiscard]] inline std::string listed(const std::vector<std::string>& list) {
+    std::string all;
+    for (const std::string& each : list) (all += all.empty() ? "" : ",") += each;
+    return all;
+}
+
 // They share one line of a file, with commas between them.
 [[nodiscard]] inline std::string list_complaint(const char* one, const char* all, const std::vector<std::string>& list,
                                                 const char* (*complaint_of)(std::string_view)) {
@@ -585,9 +592,7 @@ template <class Take> void each_listed(std::string_view list, Take take) {
     if (cert.not_after()) put("not-after", time_text(*cert.not_after()));
     const auto& terms = cert.terms();
     const auto put_list = [&put](std::string_view name, const std::vector<std::string>& list) {
-        std::string all;
-        for (const std::string& each : list) all += joined({all.empty() ? "" : ",", each});
-        if (!list.empty()) put(name, all);
+        if (!list.empty()) put(name, listed(list));
     };
     put_list("roles", terms.roles);
     std::string ranges;

@@ -74,13 +74,6 @@ struct visit {
     bool ignores_topics = false; // a publisher that does not hold subscribers to theirs
 };
 
-/// As one text, with commas between them.
-[[nodiscard]] inline std::string listed(const std::vector<std::string>& topics) {
-    std::string all;
-    for (const std::string& each : topics) (all += all.empty() ? "" : ",") += each;
-    return all;
-}
-
 /// Whether a key of the ring may be there; if not, why. Asked of newcomers, and of everybody once more when the ring changes.
 [[nodiscard]] inline reason judge(const keyring::entry& who, const visit& here) {
     const auto among = [](const std::vector<std::string>& list, std::string_view wanted) {
