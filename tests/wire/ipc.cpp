@@ -48,11 +48,14 @@ struct office {
     office(const office&) = delete;
     office& operator=(const office&) = delete;
 
-    /// Whether it was let in; whoever comes before the listener is watched is asked to come again.
+    /// Whether it was let in; whoever comes before the listener is watched is asked to come again. The owner looks after its
+    /// socket meanwhile: whoever was cut keeps its place until what it sent before is known to have been received.
     [[nodiscard]] std::unique_ptr<wire::curve_client> visit(const person& as,
                                                             std::chrono::milliseconds patience = soon) {
         const wire::deadline until{patience};
         do {
+            decltype(sink)::message nothing;
+            REQUIRE(sink.receive(nothing, 0ms) == ih::receive_status::timed_out);
             auto line = wire::connection::attempt_path(path, 1s);
             if (!line) continue;
             auto peer = std::make_unique<wire::curve_client>(std::move(*line), who.script(as, "PUSH"));

@@ -295,6 +295,9 @@ private:
     [[nodiscard]] std::uint64_t used_up(int fd, std::uint64_t generation) noexcept {
         try {
             const std::lock_guard held{lock_};
+            // While this waited for the lock somebody may have allowed it more: then it has not used that up.
+            if (runtime_counts by_now; runtime_look_up(fd, generation, by_now) && by_now.allowed > by_now.received)
+                return 0;
             served* const one = find(fd, generation);
             if (one != nullptr) {
                 const std::uint64_t taken = one->who->taken_bytes.load(std::memory_order_relaxed);

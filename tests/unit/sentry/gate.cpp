@@ -180,6 +180,29 @@ TEST_CASE("an allowance follows what the owner receives, and not one byte more",
     exact.retire(7);
 }
 
+TEST_CASE("whoever is allowed more while the gate is being asked is not cut", "[sentry][B1][T4.1]") {
+    wake bell;
+    gate exact{{}, gate_kind::exact, bell};
+    porch here;
+    const auto who = somebody();
+    exact.listen(here.listener(), 7);
+    const int fd = here.visit();
+    const auto generation = runtime_generation(fd, cookie_of(fd));
+    exact.serve(fd, generation, who, 10'000, false);
+    CHECK(here.receive(fd, 10'000) == 10'000);
+    // libzmq's thread has seen that nothing is left and asks; the guard, which has looked just now, is first.
+    const runtime_watcher& asked = runtime_registered.find(fd)->watcher;
+    who->taken_bytes += 4'000;
+    exact.limit(fd, generation, 6'000, who->taken_bytes);
+    CHECK(asked.used_up(asked.who, fd, generation) == 0);
+    CHECK(exact.take().cuts.empty());
+    CHECK(here.receive(fd, 8'000) == 6'000);
+    CHECK(here.receive(fd, 8'000) == 0);
+    CHECK(exact.take().cuts.size() == 1);
+    exact.forget(fd, generation);
+    exact.retire(7);
+}
+
 TEST_CASE("where something never reaches the owner, only the guard cuts", "[sentry][B1]") {
     wake bell;
     gate exact{{}, gate_kind::exact, bell};
