@@ -66,12 +66,13 @@ int ends_at(std::uint16_t port) {
     return many;
 }
 
-template <class Pattern> struct newsroom {
+template <class Pattern, auto Limits = limits_of<Pattern>()> struct newsroom {
+    using publisher = ih::socket<Pattern, Limits, ih::curve_server>;
     people who;
     ih::keyring ring = ih::keyring::of(readers(who));
     ear events;
     ih::context context{{.on_event = events.listening()}};
-    server_of<Pattern> at;
+    publisher at;
     std::uint16_t port = 0;
 
     explicit newsroom(const ih::socket_options& chosen = enforced)
@@ -88,7 +89,7 @@ template <class Pattern> struct newsroom {
     std::vector<std::string> publish(const std::vector<std::string>& what) {
         std::vector<std::string> told;
         if constexpr (ih::can_receive<Pattern>) {
-            typename server_of<Pattern>::message m;
+            typename publisher::message m;
             for (unsigned nothing = 0; nothing != 2;) {
                 if (at.receive(m, 0ms) == ih::receive_status::received) {
                     told.emplace_back(m[0].text());
@@ -99,7 +100,7 @@ template <class Pattern> struct newsroom {
             }
         }
         for (const std::string& each : what) {
-            typename server_of<Pattern>::message m;
+            typename publisher::message m;
             REQUIRE(m.add(each));
             REQUIRE(at.send(m, soon) == ih::send_status::queued);
         }
@@ -278,6 +279,22 @@ TEST_CASE("an owner is told of the first subscriber of a topic and of the last o
     REQUIRE(ann->subscribe(wire::view{"orders"})); // once more is not another
     REQUIRE(ann->cancel(wire::view{"orders"}));
     CHECK(told({std::string{"\0orders", 7}}) == std::vector<std::string>{std::string{"\0orders", 7}});
+}
+
+constexpr ih::duplex narrow{.in = {.peers = 16_peers, .queue = 100_messages, .frames = 4_frames, .frame = 64_B},
+                            .out = sending};
+
+// libzmq lets frames of a handshake's size pass, whatever the limit.
+TEST_CASE("a topic longer than an xpub's frames has no effect, and is counted", "[wire][T6.3][B7]") {
+    newsroom<ih::xpub, narrow> at;
+    const auto ben = at.enter(at.who.ben);
+    REQUIRE(ben);
+    const std::string longest(63, 'x'), too_long(64, 'y'); // a byte says what it is
+    REQUIRE(ben->subscribe(wire::view{too_long}));
+    REQUIRE(ben->subscribe(wire::view{longest}));
+    CHECK(at.hears(*ben, {longest}, {too_long, longest}) == nothing{});
+    CHECK(counted(at.context, ih::reason::message_frame_too_large));
+    CHECK(at.context.count(ih::reason::message_frame_too_large) == 1);
 }
 
 // libzmq keeps what subscribers send in one queue, and the connections that subscriptions came by in another; what is no

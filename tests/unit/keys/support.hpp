@@ -112,6 +112,7 @@ class needle {
 public:
     explicit needle(std::span<const unsigned char> secret) {
         for (const unsigned char byte : secret) flipped_.push_back(flip(byte));
+        while (rare_ + 1 < flipped_.size() && flip(flipped_[rare_]) == 0) ++rare_;
     }
 
     /// How often it occurs in the memory this process can write to, kernel buffers aside.
@@ -150,12 +151,14 @@ private:
     static unsigned char flip(unsigned char byte) noexcept { return static_cast<unsigned char>(byte ^ 0xa5); }
 
     [[nodiscard]] int count(const unsigned char* bytes, std::size_t size) const {
+        if (size < flipped_.size()) return 0;
         int found = 0;
-        const unsigned char* const end = bytes + size;
-        for (; bytes != end; ++bytes) {
-            const auto left = static_cast<std::size_t>(end - bytes);
-            bytes = static_cast<const unsigned char*>(std::memchr(bytes, flip(flipped_[0]), left));
-            if (bytes == nullptr || static_cast<std::size_t>(end - bytes) < flipped_.size()) break;
+        const unsigned char* const last = bytes + size - flipped_.size();
+        for (; bytes <= last; ++bytes) {
+            const auto* const at = static_cast<const unsigned char*>(
+                std::memchr(bytes + rare_, flip(flipped_[rare_]), static_cast<std::size_t>(last - bytes) + 1));
+            if (at == nullptr) break;
+            bytes = at - rare_;
             std::size_t same = 0;
             while (same < flipped_.size() && flip(bytes[same]) == flipped_[same]) ++same;
             found += same == flipped_.size() ? 1 : 0;
@@ -164,6 +167,7 @@ private:
     }
 
     std::vector<unsigned char> flipped_;
+    std::size_t rare_ = 0; // where it is not zero, as most of memory is: at each of these the search has to stop
 };
 
 /// The flags the kernel keeps for the mapping that holds an address ("dd": left out of core dumps, "lo": locked).

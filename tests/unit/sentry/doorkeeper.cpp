@@ -146,6 +146,18 @@ public:
 
 } // namespace
 
+TEST_CASE("where a publisher decides on each topic, half as many bytes of them may come", "[sentry][B7][T6.3]") {
+    for (const int type : {ZMQ_PUB, ZMQ_XPUB}) {
+        terms what;
+        what.type = type;
+        const std::int64_t plain = ward::budget(what).queue;
+        what.holds_topics = true; // libzmq keeps what was asked for beside what is in effect
+        const std::int64_t decided = ward::budget(what).queue;
+        CHECK(plain - guard_budget::in_hand == 2 * (decided - guard_budget::in_hand));
+        CHECK(decided > longest_topic);
+    }
+}
+
 TEST_CASE("a place is taken by who is let in, and free again when it has left", "[sentry][T3.1]") {
     house at{{}, 1};
     CHECK(at.place_for("ann") == reason::client_admitted);

@@ -41,7 +41,9 @@ public:
     split_secret() {
         for (std::size_t i = 0; i != size; ++i) {
             one_[i] = byte();
-            other_[i] = byte();
+            do other_[i] = byte();
+            while (other_[i] ==
+                   one_[i]); // no byte is zero, as most of memory is: the search would stop at each of these
         }
         for (std::size_t i = 0; i != text_size; ++i) {
             text_one_[i] = byte();
