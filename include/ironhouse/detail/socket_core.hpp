@@ -97,7 +97,7 @@ struct socket_options {
     ironhouse::on_disconnect on_disconnect = ironhouse::on_disconnect::keep;
     /// Whether REQ numbers its requests; other patterns ignore it.
     ironhouse::correlation correlation = ironhouse::correlation::numbered;
-    /// How long close() keeps sending what is queued, 0 to 60 s, never for ever (ZMQ_LINGER).
+    /// How long close() keeps sending what is queued, 0 to 60 s, never for ever (ZMQ_LINGER). What only receives has 0.
     std::chrono::milliseconds linger{1'000};
     /// What becomes of messages that a revoked key sent before, and that the program has not received.
     ironhouse::on_revocation on_revocation = ironhouse::on_revocation::drop;
@@ -714,7 +714,9 @@ private:
         if (type == ZMQ_REQ && chosen.correlation == correlation::none)
             set_option(handle, ZMQ_REQ_CORRELATE, 0, "ZMQ_REQ_CORRELATE");
         if (chosen.topic_rules == topic_rules::enforced) set_option(handle, ZMQ_XPUB_MANUAL, 1, "ZMQ_XPUB_MANUAL");
-        set_and_check(handle, ZMQ_LINGER, static_cast<int>(chosen.linger.count()), "ZMQ_LINGER");
+        // Nothing is sent: each connection that ends would leave a timer, which libzmq's thread steps over at each handshake.
+        const auto linger = traits->sends ? chosen.linger : std::chrono::milliseconds{0};
+        set_and_check(handle, ZMQ_LINGER, static_cast<int>(linger.count()), "ZMQ_LINGER");
 
         // What a pattern does not use is bounded all the same; a subscriber's topics travel in its outgoing queue.
         const std::int64_t unused = type == ZMQ_SUB || type == ZMQ_PUB ? most_topics : 2;

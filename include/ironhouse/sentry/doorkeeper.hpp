@@ -64,9 +64,10 @@ struct ward {
     bool seen = false;  // a connection of it was looked at in this round
     bool full = false;  // and the gate knows it
 
-    [[nodiscard]] std::uint32_t most_half_open() const noexcept {
+    /// `descriptors`: that the process may have.
+    [[nodiscard]] std::uint32_t most_half_open(int descriptors) const noexcept {
         // Each takes two descriptors, and an eighth of all is enough for them.
-        const std::int64_t room = std::min<std::int64_t>(who->what.peers, descriptor_limit() / 8);
+        const std::int64_t room = std::min<std::int64_t>(who->what.peers, descriptors / 8);
         return static_cast<std::uint32_t>(std::clamp<std::int64_t>(room, 64, 512));
     }
     [[nodiscard]] std::string_view label() const noexcept {
@@ -196,13 +197,13 @@ public:
             return turn_away(at, it, reason::refused_full);
         // The lowest free number is given out first: all below this one are in use. Two are asked to go for each that comes,
         // before the reserve is touched: libzmq lets go of them when its thread gets to it.
-        const int left = descriptor_limit() - allowed_.descriptor_reserve - std::max(number, one.held);
+        const int all = descriptor_limit(), left = all - allowed_.descriptor_reserve - std::max(number, one.held);
         if (left <= 0) {
             if (!evict(it)) return turn_away(at, it, reason::refused_descriptors);
             (void)evict(it);
         } else if (left <= gate::in_motion) {
             if (evict(it)) (void)evict(it);
-        } else if (at.half_open > at.most_half_open()) {
+        } else if (at.half_open > at.most_half_open(all)) {
             (void)evict(it);
         }
         watch(it); // its handshake is under way
@@ -247,12 +248,12 @@ public:
                 ++silent;
                 return;
             }
-            establish(at, i);
+            establish(at, i, consumed_by_now(one));
             ++found;
         });
         // Without CURVE, libzmq says so when its last command is written, and then sends it. Where only one can be meant:
         if (found == 0 && at.ahead == 0 && silent == 1 && !at.who->what.client) {
-            establish(at, last_silent);
+            establish(at, last_silent, consumed_by_now(table_.at(last_silent)));
             found = 1;
         }
         // More than one may have been found at once; their events are still to come.
@@ -287,7 +288,11 @@ public:
             if (one.stage != stage::half_open || one.serial != 0) return;
             if (over_ipc ? !one.from.text.empty() : one.from.text != address) return;
             traffic seen;
-            if (is_counted(one) && (!look(one, seen) || seen.consumed < curve_client_writes)) return;
+            if (is_counted(one)) {
+                if (!look(one, seen) || seen.consumed < curve_client_writes) return;
+                one.books.consumed = seen.consumed;
+                one.looked_at = clock::now();
+            }
             if (one.from.has_counters && seen.written < curve_server_asks_after) return;
             // Of ipc, the kernel does not say what was written, so that they cannot be told apart: the oldest has asked.
             if (one.from.has_counters || found.empty())
@@ -385,7 +390,8 @@ public:
         one.server_key = as.server_key;
         if (one.until != verdict::for_ever) look_at_dates(clock::now());
         gate_.succeeded(one.from.visitor());
-        establish(at, i);
+        // All of its handshake had come when it was a candidate.
+        establish(at, i, one.books.consumed);
     }
     /// Refused for good: libzmq tells it so, and ends it.
     void refused(ward& at, index i) {
@@ -500,6 +506,10 @@ private:
         into.consumed = counts.received;
         return true;
     }
+    [[nodiscard]] static std::uint64_t consumed_by_now(const connection& one) noexcept {
+        traffic seen;
+        return look(one, seen) ? seen.consumed : 0;
+    }
     // With the runtime: what it may bring from now on, beside what its owner receives meanwhile.
     void allow(ward& at, const connection& one, std::int64_t more = 0) {
         gate_.serve(one.number, one.generation, at.who, at.eye.budget().queue + more, at.is_lenient());
@@ -599,15 +609,15 @@ private:
             full != at.full)
             gate_.set_full(at.who->number, at.full = full);
     }
-    void establish(ward& at, index i) {
+    // `consumed`: of its handshake.
+    void establish(ward& at, index i, std::uint64_t consumed) {
         connection& one = table_.at(i);
         count(at, i, -1);
         one.stage = stage::established;
         one.served = true;
         count(at, i, +1);
-        traffic seen;
         if (one.outgoing) return; // guarded from its first byte on
-        at.eye.open(one.books, look(one, seen) ? seen.consumed : 0);
+        at.eye.open(one.books, consumed);
         allow(at, one);
         if (!at.eye.watchful() || !std::exchange(at.alone, false)) return;
         at.who->wonder(enrolment::shares_wanted, true); // now there are two
@@ -715,6 +725,7 @@ private:
             --one.skip;
             return true;
         }
+        if (now - one.looked_at < pace / 4) return true; // it asked to be let in just now
         traffic seen;
         if (!look(one, seen)) return one.active = false;
         if (is_too_long_a_handshake(one, seen)) {

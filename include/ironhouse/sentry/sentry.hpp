@@ -251,6 +251,7 @@ private:
         std::uint64_t reported[6] = {};
         row<change> changes = {};
         std::int64_t oldest_key = 0; // that is still served
+        std::uint64_t read_in = 0;   // the round in which its monitor was read
         std::uint64_t ring = 0;      // the generation that its connections were looked at for
     };
 
@@ -337,16 +338,16 @@ private:
         for (;;) {
             try {
                 const work now = wait();
+                ++round_;
                 bool last = false;
-                // First who is there, then who they are, then what they do.
-                if (now.everything) {
-                    last = take_commands();
-                    read_monitors();
-                    review_rings();
-                }
+                if (now.everything) last = take_commands();
                 // The authenticator was read until nothing was left, so that without a word of libzmq's nothing is there.
                 if (now.newcomers || unsettled_ || more_may_wait_) serve_newcomers();
-                if (now.everything) collect_counts();
+                if (now.everything) {
+                    read_monitors();
+                    review_rings();
+                    collect_counts();
+                }
                 change_keys();
                 keeper_.work(now.awake, now.heard);
                 keep_connected();
@@ -565,7 +566,7 @@ private:
                                  ignores_topics(what)});
                 judged.server_key = server_key;
                 if (judged.admitted() && server_key < at->oldest_key) judged.why = reason::refused_server_key;
-                read_monitor(*at); // it may have come since they were read
+                read_monitor(*at); // who is there, before who they are
                 whose = keeper_.candidates(*at->door, address, others);
                 if (judged.admitted())
                     judged.why = keeper_.place_for(*at->door, judged.who, address, judged.connections);
@@ -718,11 +719,14 @@ private:
     }
 
     void read_monitors() {
-        for (watched& each : watched_) read_monitor(each);
+        // Whoever asked to be let in was looked for there already.
+        for (watched& each : watched_)
+            if (each.read_in != round_) read_monitor(each);
         heard_ = clock::now();
     }
 
     void read_monitor(watched& each) {
+        each.read_in = round_;
         const auto now = clock::now();
         const std::string_view domain = label(*each.who);
         for (;;) {
@@ -748,17 +752,19 @@ private:
                 // A failed handshake ends with this event too, whatever else was said of it.
                 if (const auto how = keeper_.closed(*each.door, value))
                     herald_.tell({*how, 1, each.who->number, domain, {}, where, {}}, now);
-                each.keeper.lost(where, now, static_cast<std::uint8_t>(::randombytes_random()));
+                lost(each, where, now);
                 break;
             }
             case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-            case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-                each.keeper.lost(where, now, static_cast<std::uint8_t>(::randombytes_random()));
-                break;
+            case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: lost(each, where, now); break;
             case ZMQ_EVENT_CONNECT_RETRIED: each.keeper.retried(where); break;
             default: break;
             }
         }
+    }
+
+    static void lost(watched& of, std::string_view address, clock::time_point now) {
+        if (!of.keeper.empty()) of.keeper.lost(address, now, static_cast<std::uint8_t>(::randombytes_random()));
     }
 
     void collect_counts() {
@@ -856,6 +862,7 @@ private:
     row<watched> watched_;
     std::optional<unsettled> unsettled_;
     clock::time_point heard_{}, answered_{}; // the monitors, and a newcomer
+    std::uint64_t round_ = 0;
     row<pollfd> polled_;
     bool more_may_wait_ = false; // who asks to be let in
     std::uint64_t handshakes_admitted_ = 0;

@@ -34,6 +34,8 @@ public:
         if (entry* const at = find(endpoint); at != nullptr) watched_.erase(at);
     }
 
+    [[nodiscard]] bool empty() const noexcept { return watched_.empty(); }
+
     /// A connection ended, or its handshake failed. `jitter` is 0 to 255, so that many clients do not come back at once.
     void lost(std::string_view address, time now, std::uint8_t jitter) {
         each(address, [&](entry& e) {

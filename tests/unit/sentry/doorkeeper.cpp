@@ -270,6 +270,17 @@ TEST_CASE("what libzmq read before the doorkeeper could look is found all the sa
     CHECK(at.works_until([&] { return at.socket.eye.unread() >= 1'990'000; }));
 }
 
+TEST_CASE("what comes between asking to be let in and being let in is counted", "[sentry][B1]") {
+    house at{{}};
+    caller ann = at.knock();
+    bool others = true;
+    const auto asked = at.keeper.candidates(at.socket, "127.0.0.1", others);
+    REQUIRE(asked.size() == 1);
+    ann.sends(500'000);
+    at.keeper.admit(at.socket, asked.front().where, {reason::client_admitted, "ann"}, 1);
+    CHECK(at.works_until([&] { return at.socket.eye.unread() >= 490'000; }));
+}
+
 TEST_CASE("a handshake is too long only once all that libzmq had to say of it was heard", "[sentry][B1]") {
     house at{{}};
     auto eve = at.knock();

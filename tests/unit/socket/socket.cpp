@@ -108,7 +108,7 @@ TEST_CASE("every hardened default is what libzmq holds", "[socket][T1.1][T3.4][M
     void* const raw = sink.native_handle();
     CHECK(int_option(raw, ZMQ_RCVHWM) == 100);
     CHECK(int_option(raw, ZMQ_SNDHWM) == 2);
-    CHECK(int_option(raw, ZMQ_LINGER) == 1000);
+    CHECK(int_option(raw, ZMQ_LINGER) == 0); // it sends nothing
     CHECK(int_option(raw, ZMQ_HANDSHAKE_IVL) == 5000);
     CHECK(int_option(raw, ZMQ_TCP_KEEPALIVE) == 1);
     CHECK(int_option(raw, ZMQ_HEARTBEAT_IVL) == 0);
@@ -611,6 +611,7 @@ TEST_CASE("linger is finite: more than a minute, or less than nothing, is refuse
     using socket_type = ih::socket<ih::push, sending, ih::in_process>;
     CHECK_THROWS_AS((socket_type{context, {}, ih::socket_options{.linger = -1ms}}), ih::error);
     CHECK_THROWS_AS((socket_type{context, {}, ih::socket_options{.linger = 61s}}), ih::error);
+    CHECK(int_option(socket_type{context, {}}.native_handle(), ZMQ_LINGER) == 1000);
     socket_type s{context, {}, ih::socket_options{.on_disconnect = ih::on_disconnect::drop, .linger = 0ms}};
     CHECK(int_option(s.native_handle(), ZMQ_LINGER) == 0);
     CHECK(int_option(s.native_handle(), ZMQ_IMMEDIATE) == 1);
