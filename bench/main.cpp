@@ -345,7 +345,7 @@ row time_handshakes(const char* id, const door& ours, const door& theirs, double
     std::vector<double> values[3], waits[3];
     for (int again = 0; again != (how.quick ? 1 : 3); ++again) {
         std::istringstream said{
-            bench::output_of({BENCH_VISITORS, "handshakes", how.quick ? "3" : "11", how.quick ? "20" : "40", many_keys,
+            bench::output_of({BENCH_VISITORS, "handshakes", how.quick ? "3" : "25", how.quick ? "20" : "40", many_keys,
                               "1", theirs.program, theirs.mode, ours.program, ours.mode, theirs.program, theirs.mode},
                              120)};
         double cpu[3], wait[3];

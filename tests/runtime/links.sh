@@ -35,7 +35,7 @@ run() { # what, expected, flags...
 }
 
 run 'not included' 'no source file of this program includes' "$@"
-for how in -O0 -O2 '-O2 -D_FORTIFY_SOURCE=2' '-O2 -fvisibility=hidden' '-O2 -fno-pie -no-pie' '-O2 -ffunction-sections -Wl,--gc-sections' '-O2 -Wl,-z,now'; do
+for how in -O0 '-O2 -Wl,-z,now' '-O2 -D_FORTIFY_SOURCE=2 -fvisibility=hidden' '-O2 -fno-pie -no-pie -ffunction-sections -Wl,--gc-sections'; do
     # shellcheck disable=SC2086
     run "included, $how" 'in effect' "$@" -DWITH_RUNTIME $how
 done
