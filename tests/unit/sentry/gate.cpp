@@ -71,11 +71,35 @@ private:
     std::vector<int> open_;
 };
 
-std::shared_ptr<enrolment> somebody() {
-    terms said;
-    said.pattern = "pull";
-    return std::make_shared<enrolment>(7, std::move(said));
-}
+/// An exact gate, and one connection past its handshake that may bring 10,000 bytes.
+struct guest {
+    explicit guest(bool lenient = false) {
+        terms said;
+        said.pattern = "pull";
+        who = std::make_shared<enrolment>(7, std::move(said));
+        exact.listen(here.listener(), 7);
+        fd = here.visit();
+        REQUIRE(fd >= 0);
+        generation = runtime_generation(fd, cookie_of(fd));
+        REQUIRE(generation != 0);
+        exact.serve(fd, generation, who, 10'000, lenient);
+    }
+    ~guest() {
+        exact.forget(fd, generation);
+        exact.retire(7);
+    }
+    guest(const guest&) = delete;
+    guest& operator=(const guest&) = delete;
+
+    [[nodiscard]] std::size_t receive(std::size_t bytes) { return here.receive(fd, bytes); }
+
+    wake bell;
+    gate exact{{}, gate_kind::exact, bell};
+    porch here;
+    std::shared_ptr<enrolment> who;
+    int fd = -1;
+    std::uint64_t generation = 0;
+};
 
 } // namespace
 
@@ -152,71 +176,44 @@ TEST_CASE("whoever is not past its handshake may bring a handshake, and is cut a
 }
 
 TEST_CASE("an allowance follows what the owner receives, and not one byte more", "[sentry][B1][T4.1]") {
-    wake bell;
-    gate exact{{}, gate_kind::exact, bell};
-    porch here;
-    const auto who = somebody();
-    exact.listen(here.listener(), 7);
-    const int fd = here.visit();
-    REQUIRE(fd >= 0);
-    const auto generation = runtime_generation(fd, cookie_of(fd));
-    REQUIRE(generation != 0);
-    exact.serve(fd, generation, who, 10'000, false);
-    CHECK(here.receive(fd, 8'000) == 8'000);
-    CHECK(here.receive(fd, 8'000) == 2'000);
-    who->taken_bytes += 4'000;
-    CHECK(here.receive(fd, 8'000) == 4'000); // as much as was received
-    who->taken_bytes += 50'000;
-    CHECK(here.receive(fd, 20'000) == 10'000); // never more than a queue at once
+    guest ann;
+    CHECK(ann.receive(8'000) == 8'000);
+    CHECK(ann.receive(8'000) == 2'000);
+    ann.who->taken_bytes += 4'000;
+    CHECK(ann.receive(8'000) == 4'000); // as much as was received
+    ann.who->taken_bytes += 50'000;
+    CHECK(ann.receive(20'000) == 10'000); // never more than a queue at once
     // What was received after the guard had counted is not in its sum.
-    exact.limit(fd, generation, 500, who->taken_bytes - 300);
-    CHECK(here.receive(fd, 8'000) == 500);
-    CHECK(here.receive(fd, 8'000) == 300);
-    CHECK(here.receive(fd, 8'000) == 0);
-    CHECK(exact.take().cuts.size() == 1);
-    CHECK(here.receive(fd, 8'000) == 0);
-    exact.forget(fd, generation);
-    CHECK(here.receive(fd, 8'000) == 8'000); // somebody else's by now
-    exact.retire(7);
+    ann.exact.limit(ann.fd, ann.generation, 500, ann.who->taken_bytes - 300);
+    CHECK(ann.receive(8'000) == 500);
+    CHECK(ann.receive(8'000) == 300);
+    CHECK(ann.receive(8'000) == 0);
+    CHECK(ann.exact.take().cuts.size() == 1);
+    CHECK(ann.receive(8'000) == 0);
+    ann.exact.forget(ann.fd, ann.generation);
+    CHECK(ann.receive(8'000) == 8'000); // somebody else's by now
 }
 
 TEST_CASE("whoever is allowed more while the gate is being asked is not cut", "[sentry][B1][T4.1]") {
-    wake bell;
-    gate exact{{}, gate_kind::exact, bell};
-    porch here;
-    const auto who = somebody();
-    exact.listen(here.listener(), 7);
-    const int fd = here.visit();
-    const auto generation = runtime_generation(fd, cookie_of(fd));
-    exact.serve(fd, generation, who, 10'000, false);
-    CHECK(here.receive(fd, 10'000) == 10'000);
+    guest ann;
+    CHECK(ann.receive(10'000) == 10'000);
     // libzmq's thread has seen that nothing is left and asks; the guard, which has looked just now, is first.
-    const runtime_watcher& asked = runtime_registered.find(fd)->watcher;
-    who->taken_bytes += 4'000;
-    exact.limit(fd, generation, 6'000, who->taken_bytes);
-    CHECK(asked.used_up(asked.who, fd, generation) == 0);
-    CHECK(exact.take().cuts.empty());
-    CHECK(here.receive(fd, 8'000) == 6'000);
-    CHECK(here.receive(fd, 8'000) == 0);
-    CHECK(exact.take().cuts.size() == 1);
-    exact.forget(fd, generation);
-    exact.retire(7);
+    const runtime_watcher& asked = runtime_registered.find(ann.fd)->watcher;
+    ann.who->taken_bytes += 4'000;
+    ann.exact.limit(ann.fd, ann.generation, 6'000, ann.who->taken_bytes);
+    CHECK(asked.used_up(asked.who, ann.fd, ann.generation) == 0);
+    CHECK(ann.exact.take().cuts.empty());
+    CHECK(ann.receive(8'000) == 6'000);
+    CHECK(ann.receive(8'000) == 0);
+    CHECK(ann.exact.take().cuts.size() == 1);
 }
 
 TEST_CASE("where something never reaches the owner, only the guard cuts", "[sentry][B1]") {
-    wake bell;
-    gate exact{{}, gate_kind::exact, bell};
-    porch here;
-    exact.listen(here.listener(), 7);
-    const int fd = here.visit();
-    const auto generation = runtime_generation(fd, cookie_of(fd));
-    exact.serve(fd, generation, somebody(), 10'000, true);
+    guest ann{true};
     std::size_t all = 0;
-    for (int n = 0; n != 100; ++n) all += here.receive(fd, 8'000);
+    for (int n = 0; n != 100; ++n) all += ann.receive(8'000);
     CHECK(all > 300'000);
-    CHECK(exact.take().cuts.empty());
-    exact.forget(fd, generation);
-    exact.retire(7);
+    CHECK(ann.exact.take().cuts.empty());
 }
 
 namespace {
